@@ -1,0 +1,1 @@
+"""Readers, samples, crops and augmentation."""

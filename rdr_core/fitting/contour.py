@@ -1,0 +1,53 @@
+"""Landmark positions on a face: fixed vertices inside, the visible contour on the parallel lines (Sec. 4.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rdr_core.face_model.topology import Topology
+from rdr_core.geometry.silhouette import contour_on_lines
+from rdr_core.geometry.weak_perspective import project
+from rdr_core.landmarks import INNER, JAW, N_LANDMARKS
+from rdr_core.types import Float32
+
+
+@dataclass(frozen=True)
+class LandmarkVertices:
+    """Each landmark as a point between two vertices of the landmark subset; linear in the shape."""
+
+    first: np.ndarray
+    """(68,) subset indices."""
+    second: np.ndarray
+    """(68,) subset indices."""
+    weight: Float32
+    """(68,) of the second vertex, in [0, 1]."""
+
+    def on(self, vertices: Float32) -> Float32:
+        """(..., n, 3) subset vertices -> (..., 68, 3) landmarks."""
+        w = self.weight[:, None]
+        return vertices[..., self.first, :] * (1 - w) + vertices[..., self.second, :] * w
+
+
+def fixed_landmarks(topology: Topology) -> LandmarkVertices:
+    """Return every landmark at its own vertex, the jaw included."""
+    own = topology.landmarks_in_subset
+    return LandmarkVertices(own, own, np.zeros(N_LANDMARKS, np.float32))
+
+
+def visible_landmarks(topology: Topology, vertices: Float32, euler_rad: Float32) -> LandmarkVertices:
+    """March the contour landmarks of (n, 3) subset vertices under a rotation (3,)."""
+    lines = topology.lines_in_subset
+    step, weight = contour_on_lines(project(vertices[lines], euler_rad, np.zeros(2), np.float64(1.0))[..., :2])
+    first, second = topology.landmarks_in_subset.copy(), topology.landmarks_in_subset.copy()
+    first[JAW] = lines[np.arange(len(JAW)), step]
+    second[JAW] = lines[np.arange(len(JAW)), step + 1]
+    every = np.zeros(N_LANDMARKS, np.float32)
+    every[JAW] = weight
+    return LandmarkVertices(first, second, every)
+
+
+INNER_ONLY = np.zeros(N_LANDMARKS, np.float32)
+INNER_ONLY[INNER] = 1
+"""Weights of the first pass: the contour is only known once the pose is."""

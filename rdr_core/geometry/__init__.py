@@ -1,0 +1,1 @@
+"""Pure geometry: rotations, projection, outlines, similarities, deformation transfer."""

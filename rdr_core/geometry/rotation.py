@@ -1,0 +1,49 @@
+"""Head rotation: Euler Y-X-Z (yaw, pitch, roll), matrices and quaternions.
+
+R = Ry(yaw) Rx(-pitch) Rz(-roll), right-handed; +x the subject's left, +y up, +z out of the face. yaw > 0 looks to the right
+of the image, pitch > 0 up, roll > 0 clockwise in the image. Regular up to profile; singular only at pitch +-90 degrees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rdr_core.geometry.backend import Array, namespace
+
+
+def matrix_from_euler(euler_rad: Array) -> Array:
+    """(..., 3) pitch, yaw, roll -> (..., 3, 3) rotation matrices."""
+    xp = namespace(euler_rad)
+    pitch, yaw, roll = euler_rad[..., 0], euler_rad[..., 1], euler_rad[..., 2]
+    sp, cp, sy, cy, sr, cr = xp.sin(pitch), xp.cos(pitch), xp.sin(yaw), xp.cos(yaw), xp.sin(roll), xp.cos(roll)
+    rows = (
+        (cy * cr + sy * sp * sr, cy * sr - sy * sp * cr, sy * cp),
+        (-cp * sr, cp * cr, sp),
+        (-sy * cr + cy * sp * sr, -sy * sr - cy * sp * cr, cy * cp),
+    )
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+
+
+def euler_from_matrix(matrix: Array) -> Array:
+    """(..., 3, 3) rotation matrices -> (..., 3) pitch in [-pi/2, pi/2], yaw and roll in [-pi, pi], rad."""
+    xp = namespace(matrix)
+    pitch = xp.asin(xp.clip(matrix[..., 1, 2], -1.0, 1.0))
+    yaw = xp.atan2(matrix[..., 0, 2], matrix[..., 2, 2])
+    roll = xp.atan2(-matrix[..., 1, 0], matrix[..., 1, 1])
+    return xp.stack([pitch, yaw, roll], -1)
+
+
+def quaternion_from_euler(euler_rad: np.ndarray) -> np.ndarray:
+    """(..., 3) pitch, yaw, roll -> (..., 4) unit quaternions (w, x, y, z) with w >= 0."""
+    pitch, yaw, roll = (np.asarray(euler_rad)[..., k] / 2 for k in range(3))
+    sp, cp, sy, cy, sr, cr = np.sin(-pitch), np.cos(pitch), np.sin(yaw), np.cos(yaw), np.sin(-roll), np.cos(roll)
+    quaternion = np.stack(
+        [
+            cy * cp * cr + sy * sp * sr,
+            cy * sp * cr + sy * cp * sr,
+            sy * cp * cr - cy * sp * sr,
+            cy * cp * sr - sy * sp * cr,
+        ],
+        -1,
+    )
+    return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
