@@ -190,7 +190,7 @@ def test_the_rules_themselves(tmp_path: Path, file: str, line: str, rule: str | 
 
 
 def modules_of_live_tracking() -> list[str]:
-    """What runs where torch is not installed: the bridge (the preview has an extra of its own) and what it stands on."""
+    """Parts for machines without torch: the bridge (the preview has an extra of its own) and what it stands on."""
     bridge = [path for path in (ROOT / "avatar_bridge").rglob("*.py") if "preview" not in path.parts]
     core = [path for part in ("geometry", "face_model") for path in (ROOT / "rdr_core" / part).rglob("*.py")]
     runtime = [ROOT / "rdr_core/inference" / name for name in ("onnx_runtime.py", "detector.py")]
