@@ -1,0 +1,35 @@
+"""Errors of avatar_bridge.
+
+BridgeError                 base; its message is fit to be shown to a user as it is
+├── CameraError             no camera, no permission, or a camera that stopped delivering
+├── VideoError              a video, picture or folder cannot be read, or a video cannot be written
+├── WireError               a message breaks the rules of the wire
+├── StreamError             an endpoint cannot be bound or connected
+└── RecordingError          a take cannot be written or read
+
+Each message says what is wrong, what was got, and what to do.
+"""
+
+
+class BridgeError(Exception):
+    """Base of every error that avatar_bridge raises on purpose."""
+
+
+class CameraError(BridgeError):
+    """No camera, no permission, or a camera that stopped delivering."""
+
+
+class VideoError(BridgeError):
+    """A video, picture or folder cannot be read, or a video cannot be written."""
+
+
+class WireError(BridgeError, ValueError):
+    """A message breaks the rules of the wire: type, range, size or version."""
+
+
+class StreamError(BridgeError):
+    """An endpoint cannot be bound or connected."""
+
+
+class RecordingError(BridgeError):
+    """A take cannot be written or read."""
