@@ -79,7 +79,7 @@ class FaceFrame:
         size = self.source_size_px
         if not isinstance(size, tuple | list) or len(size) != 2:
             raise WireError(f"source_size_px must be width and height, got {size!r:.60}")
-        checked = {
+        checked: dict[str, Any] = {
             "session": check_text("session", self.session, 64),
             "seq": check_integer("seq", self.seq, 0, MAX_UINT64),
             "face_id": check_integer("face_id", self.face_id, 0, MAX_TIME_NS),
@@ -132,7 +132,7 @@ class FaceFrame:
             confidence=float(np.clip(prediction.confidence, 0, 1)),
             alpha_exp=np.clip(prediction.alpha_exp, 0, 1),
             quaternion=quaternion_from_euler(euler_rad),
-            euler_rad=euler_rad,
+            euler_rad=euler_rad.astype(np.float32),
             translation_px=pose.translation_px,
             scale_px_per_cm=pose.scale_px_per_cm,
             landmarks_px=prediction.shape if with_landmarks else None,
@@ -169,7 +169,7 @@ class Hello:
             raise WireError(f"blendshape_names must be {N_EXPRESSIONS} names, got {names!r:.60}")
         if not isinstance(self.versions, Mapping) or len(self.versions) > 32:
             raise WireError(f"versions must map at most 32 names to versions, got {self.versions!r:.60}")
-        checked = {
+        checked: dict[str, Any] = {
             "session": check_text("session", self.session, 64),
             "publish_time_ns": check_integer("publish_time_ns", self.publish_time_ns, 0, MAX_TIME_NS),
             "versions": {

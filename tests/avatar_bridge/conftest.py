@@ -30,7 +30,7 @@ def make_frame() -> Callable[..., FaceFrame]:
             "alpha_exp": np.roll(np.linspace(0, 1, 46), seq),
             "quaternion": [0.5, 0.5, 0.5, 0.5],
             "euler_rad": [0.1, -0.2, 0.3],
-            "translation_px": [320.5, 240.25 + seq, 0],
+            "translation_px": [320.5, 240.25 + seq % 64, 0],
             "scale_px_per_cm": 12.5,
             "landmarks_px": np.arange(136).reshape(68, 2) * 2.5,
         }
