@@ -26,7 +26,7 @@ class FitConfig:
 
     passes: int = 6
     """Outer passes; the contour takes part from the second on."""
-    noise_cm: float = 0.12
+    noise_cm: float = 0.2
     """Standard deviation of the inner landmarks' annotation and model noise, cm at the face."""
     contour_noise_cm: float = 0.3
     """The same for the contour, which annotators place less surely along the outline."""

@@ -47,3 +47,14 @@ def quaternion_from_euler(euler_rad: np.ndarray) -> np.ndarray:
         -1,
     )
     return np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+
+
+def turn_in_image(euler_rad: Array, clockwise_rad: Array) -> Array:
+    """Pose of a head whose picture is turned clockwise: (..., 3) pitch, yaw, roll and (...) rad -> (..., 3).
+
+    Roll is the innermost rotation, so that a turn of the picture also changes pitch and yaw.
+    """
+    xp = namespace(euler_rad)
+    zero = euler_rad[..., 0] * 0
+    turn = matrix_from_euler(xp.stack([zero, zero, zero + clockwise_rad], -1))
+    return euler_from_matrix(turn @ matrix_from_euler(euler_rad))

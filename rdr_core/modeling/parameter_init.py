@@ -1,0 +1,29 @@
+"""3D parameter initialisation module: three independent fc5-fc6 heads on pool5 (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Head(nn.Sequential):
+    """fc5-fc6. It starts at its bias, i.e. at the mean face: fc6's weights are near zero."""
+
+    def __init__(self, in_features: int, hidden: int, out_features: int) -> None:
+        fc6 = nn.Linear(hidden, out_features)
+        nn.init.normal_(fc6.weight, std=1e-2)
+        nn.init.zeros_(fc6.bias)
+        super().__init__(nn.Linear(in_features, hidden), nn.ReLU(inplace=True), fc6)
+
+
+class ParameterInit(nn.Module):
+    """pool5 -> alpha_id, P and expression logits, all standardised."""
+
+    def __init__(self, in_features: int, hidden: int, n_identity: int, n_pose: int, n_expressions: int) -> None:
+        super().__init__()
+        self.identity = Head(in_features, hidden, n_identity)
+        self.pose = Head(in_features, hidden, n_pose)
+        self.expression = Head(in_features, hidden, n_expressions)
+
+    def forward(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, c) -> (B, I), (B, 7), (B, E)."""
+        return self.identity(pool5), self.pose(pool5), self.expression(pool5)

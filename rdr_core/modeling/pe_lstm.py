@@ -1,0 +1,49 @@
+"""PoseExp-LSTM: updates of pose and expression logits (Sec. 4.3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+LSTM_INIT = 0.1
+"""LSTM weights start in U[-0.1, 0.1] (Sec. 5.1)."""
+State = tuple[Tensor, Tensor]
+
+
+class RecurrentUnit(nn.Module):
+    """One LSTM shared by all steps, a projection of Phi for each step, and a near-zero output layer.
+
+    The output starts near zero so that step 0 equals the initial face.
+    """
+
+    def __init__(self, feature_dim: int, hidden: int, out_features: int, steps: int) -> None:
+        super().__init__()
+        self.projections = nn.ModuleList(nn.Linear(feature_dim, hidden) for _ in range(steps))  # w^k, b^k
+        self.cell = nn.LSTMCell(hidden, hidden)
+        self.output = nn.Linear(hidden, out_features)
+        for parameter in self.cell.parameters():
+            nn.init.uniform_(parameter, -LSTM_INIT, LSTM_INIT)
+        nn.init.normal_(self.output.weight, std=1e-3)
+        nn.init.zeros_(self.output.bias)
+
+    def start(self, like: Tensor) -> State:
+        """Zero state for a batch: `like` is (B, ...)."""
+        zeros = like.new_zeros(like.shape[0], self.cell.hidden_size, dtype=torch.float32)
+        return zeros, zeros
+
+    def forward(self, step: int, phi: Tensor, state: State) -> tuple[Tensor, State]:
+        """Step k (from 0), (B, L * C) features -> (B, out) and the next state."""
+        hidden, memory = self.cell(self.projections[step](phi), state)
+        return self.output(hidden), (hidden, memory)
+
+
+class PoseExpLSTM(RecurrentUnit):
+    """Phi -> (delta P (B, 7), delta x (B, E)), standardised pose and logits."""
+
+    def __init__(self, feature_dim: int, hidden: int, n_pose: int, n_expressions: int, steps: int) -> None:
+        super().__init__(feature_dim, hidden, n_pose + n_expressions, steps)
+        self.n_pose = n_pose
+
+    def split(self, update: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 7 + E) -> delta P, delta x."""
+        return update[:, : self.n_pose], update[:, self.n_pose :]

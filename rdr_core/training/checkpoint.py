@@ -1,0 +1,97 @@
+"""Checkpoints: safetensors whose header carries the configuration; the training set's statistics are buffers inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rdr_core.errors import AssetError
+from rdr_core.modeling.build import RdrConfig, build_rdr
+from rdr_core.modeling.rdr import RDR
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file's content."""
+
+    config: RdrConfig
+    tensors: dict[str, Tensor]
+    info: dict[str, Any]
+    """What the writer said of it: step, training configuration, data, licence."""
+
+
+def save_checkpoint(path: Path, config: RdrConfig, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
+    """Write a checkpoint; it appears only when it is whole."""
+    header = {"schema_version": SCHEMA_VERSION, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header)
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; AssetError where the file is missing, truncated or of another format."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except FileNotFoundError as error:
+        raise AssetError(f"{path}: no such weights file") from error
+    except (OSError, SafetensorError) as error:
+        raise AssetError(f"{path}: not a whole weights file ({error}); fetch or train it again") from error
+    if header.get("schema_version") != SCHEMA_VERSION:
+        found = header.get("schema_version", "none")
+        raise AssetError(f"{path}: weights of schema {found}, this program reads {SCHEMA_VERSION}; train or export them again")
+    try:
+        config = json.loads(header["config"])
+        config["deconv_channels"] = tuple(config["deconv_channels"])
+        unknown = set(config) - {field.name for field in fields(RdrConfig)}
+        if unknown:
+            raise KeyError(f"unknown settings {sorted(unknown)}")
+        return Checkpoint(RdrConfig(**config), tensors, json.loads(header.get("info", "{}")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise AssetError(f"{path}: its configuration cannot be read ({error}); train or export it again") from error
+
+
+def network_from_checkpoint(checkpoint: Checkpoint, path: Path | str = "checkpoint", prefix: str = "network.") -> RDR:
+    """Build the network of a checkpoint, in evaluation mode."""
+    network = build_rdr(checkpoint.config)
+    weights = {name[len(prefix) :]: t.float() for name, t in checkpoint.tensors.items() if name.startswith(prefix)}
+    expected = network.state_dict()
+    wrong = [name for name, tensor in expected.items() if name not in weights or weights[name].shape != tensor.shape]
+    if wrong or len(weights) != len(expected):
+        raise AssetError(f"{path}: weights do not fit the network ({len(wrong)} tensors are missing or of another shape)")
+    network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
+    return network.eval()
+
+
+def prefixed(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """State of a module under names that start with `prefix`."""
+    return {prefix + name: tensor for name, tensor in module.state_dict().items()}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Flatten the optimiser's state (momenta) into named tensors."""
+    state = optimizer.state_dict()["state"]
+    return {f"optimizer.{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()
+            if value is not None}  # fmt: skip
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,90 @@
+"""Losses of RDR: Eq. (5), (8), (9), (10), each block in units of the training set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rdr_core.errors import ConfigError
+from rdr_core.modeling.dual_refinement import Step
+from rdr_core.modeling.expression_logits import TARGET_MARGIN, alpha_from_logits
+from rdr_core.modeling.face_projection import POSE_OBSERVABLE
+from rdr_core.modeling.rdr import RDR, RdrOutput
+from rdr_core.training.batches import Batch
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Trade-offs of Eq. (9, 10), which the paper does not give."""
+
+    parameter_weight: float = 0.1
+    """lambda: pose and expression against landmarks."""
+    shape_weight: float = 1.0
+    """beta: S against S_p."""
+    identity_weight: float = 0.1
+    """Of alpha_id within L_d (Eq. 5)."""
+    confidence_weight: float = 0.1
+    """Of the cross entropy of the confidence."""
+    landmark_unit: float = 0.02
+    """Landmark errors are measured in this share of the crop."""
+    landmark_norm: Literal["l1", "l2"] = "l1"
+    """The paper squares landmark errors (l2); the mean distance that is reported falls faster under l1."""
+
+    def __post_init__(self) -> None:
+        weights = (self.parameter_weight, self.shape_weight, self.identity_weight, self.confidence_weight)
+        if min(weights) < 0 or self.landmark_unit <= 0:
+            raise ConfigError(f"loss weights are not negative and the landmark unit is positive, got {self}")
+
+
+class RdrLoss:
+    """L_d + L_RDR + confidence, over the rows that show a face."""
+
+    def __init__(self, network: RDR, config: LossConfig, alpha_exp_std: float) -> None:
+        """`alpha_exp_std`: spread of alpha_exp in the training set, one number for the block."""
+        self.network, self.config, self.alpha_exp_std = network, config, alpha_exp_std
+        self.observable = torch.tensor(POSE_OBSERVABLE, dtype=torch.float32)
+
+    def __call__(self, output: RdrOutput, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms; `total` is to be minimised."""
+        weight = batch.is_face / batch.is_face.sum().clamp_min(1)
+        refinement = self.network.refinement
+        pose = (batch.pose - refinement.pose_mean) / refinement.pose_std
+        identity = (batch.alpha_id - self.network.identity_mean) / self.network.identity_std
+        first = output.steps[0]
+        terms = {
+            "pose": sum((self._pose(step, pose) for step in output.steps), batch.is_face.new_zeros(())),
+            "expression": sum((self._expression(step, batch.alpha_exp) for step in output.steps), batch.is_face.new_zeros(())),
+            "identity": (output.alpha_id - identity).square().mean(1),
+            "projected": self._landmarks(first.projected_shape, batch.shape),
+            "shape": batch.is_face.new_zeros(len(batch.is_face)),
+        }
+        for step in output.steps[1:]:
+            terms["projected"] = terms["projected"] + self._landmarks(step.projected_shape, batch.shape)  # Eq. (8)
+            terms["shape"] = terms["shape"] + self._landmarks(step.shape, batch.shape)
+        means = {name: (term * weight).sum() for name, term in terms.items()}
+        means["confidence"] = functional.binary_cross_entropy_with_logits(output.confidence_logit, batch.is_face)
+        c = self.config
+        means["total"] = (
+            means["projected"]
+            + c.shape_weight * means["shape"]
+            + c.parameter_weight * (means["pose"] + means["expression"])
+            + c.identity_weight * means["identity"]
+            + c.confidence_weight * means["confidence"]
+        )
+        return means
+
+    def _pose(self, step: Step, target: Tensor) -> Tensor:
+        mask = self.observable.to(target.device)  # t_z is unobservable
+        return ((step.pose - target).square() * mask).sum(1) / mask.sum()
+
+    def _expression(self, step: Step, target: Tensor) -> Tensor:
+        target = target.clamp(TARGET_MARGIN, 1 - TARGET_MARGIN)
+        return ((alpha_from_logits(step.alpha_exp_logits) - target) / self.alpha_exp_std).square().mean(1)
+
+    def _landmarks(self, shape: Tensor, target: Tensor) -> Tensor:
+        error = (shape - target) / self.config.landmark_unit
+        return (error.abs() if self.config.landmark_norm == "l1" else error.square()).mean((1, 2))
