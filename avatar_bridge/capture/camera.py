@@ -16,6 +16,7 @@ import numpy as np
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
 from avatar_bridge.clock import Timestamp
 from avatar_bridge.errors import CameraError
+from rdr_core.types import UInt8
 
 if TYPE_CHECKING:
     import cv2
@@ -96,21 +97,28 @@ class CameraSource(FrameSource):
         while not self._stop.is_set() and failures < _MAX_FAILURES:
             good = self._device.grab()
             taken = Timestamp.now()  # between grab and retrieve: decoding is no part of the instant
-            image = None
-            if good:
-                good, image = self._device.retrieve()
-            if not good or image is None:
+            image = self._retrieve() if good else None
+            if image is None:
                 failures += 1
                 self._stop.wait(0.01)
                 continue
             failures = 0
             with self._changed:
-                self._newest = (CapturedFrame(np.asarray(image, np.uint8), taken.unix_ns, index, self.name), taken)
+                self._newest = CapturedFrame(image, taken.unix_ns, index, self.name), taken
                 self._changed.notify_all()
             index += 1
         with self._changed:
             self._error = CameraError(f"{self.name} stopped giving pictures: was it unplugged?")
             self._changed.notify_all()
+
+    def _retrieve(self) -> UInt8 | None:
+        import cv2
+
+        try:
+            good, image = self._device.retrieve()
+        except cv2.error:  # a picture that was damaged on the way
+            return None
+        return np.asarray(image, np.uint8) if good else None
 
 
 def _open_device(index: int, size_px: tuple[int, int] | None, rate_hz: float | None) -> cv2.VideoCapture:

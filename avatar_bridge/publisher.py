@@ -1,0 +1,182 @@
+"""The sending end: face frames as they come, and Hello once a second and to every new receiver."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import secrets
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from avatar_bridge.codec import encode
+from avatar_bridge.config import DEFAULT_ENDPOINT
+from avatar_bridge.curve import CurveServer, serve_with
+from avatar_bridge.endpoint import check_endpoint, is_local, port_of
+from avatar_bridge.errors import StreamError
+from avatar_bridge.messages import FaceFrame, Hello, Message
+from rdr_core import __version__
+
+if TYPE_CHECKING:
+    import zmq
+
+_log = logging.getLogger(__name__)
+
+_QUEUE: Final = 1000
+"""Messages kept for a slow receiver; newer ones are lost to it then, to nobody else."""
+_LINGER_MS: Final = 200
+_TICK_S: Final = 0.05
+
+
+class Publisher:
+    """Sends to any number of receivers and waits for none. Thread-safe.
+
+    A small thread says Hello while no frames come: a receiver that starts late, or early, knows within moments whom
+    it hears.
+    """
+
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        session: str | None = None,
+        hello_interval_s: float = 1.0,
+        curve: CurveServer | None = None,
+    ) -> None:
+        """Bind; port * or 0 takes a free one. Raises StreamError: port in use, or open to others without keys."""
+        check_endpoint(endpoint)
+        if not hello_interval_s > 0:
+            raise StreamError(f"hello_interval_s must be over 0, got {hello_interval_s}")
+        if curve is None and not is_local(endpoint):
+            raise StreamError(
+                f"{endpoint} would be open to other machines, which needs keys (rdr keys); "
+                f"without keys use this machine's own address: {DEFAULT_ENDPOINT}"
+            )
+        self.session = session or secrets.token_hex(8)
+        self._hello = Hello(session=self.session, versions={"rdr-live": __version__})
+        self._hello_interval_s = hello_interval_s
+        self._next_hello_s = 0.0
+        self._subscribers = 0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._open(endpoint, curve)
+        self._thread = threading.Thread(target=self._say_hello, name="publisher hello", daemon=True)
+        self._thread.start()
+
+    @property
+    def hello(self) -> Hello:
+        """What receivers are told about this sender."""
+        return self._hello
+
+    @property
+    def subscribers(self) -> int:
+        """How many receivers are connected."""
+        return self._subscribers
+
+    def describe(self, hello: Hello) -> None:
+        """Change what receivers are told, and tell them: describe(replace(publisher.hello, rate_hz=30.0))."""
+        if hello.session != self.session:
+            raise StreamError(f"Hello must be of this session, {self.session}, got {hello.session}")
+        with self._lock:
+            self._hello = hello
+            if not self._stop.is_set():
+                self._send_hello()
+
+    def publish(self, frame: FaceFrame) -> FaceFrame:
+        """Send a frame and return it as sent, with its publish_time_ns."""
+        sent = replace(frame, publish_time_ns=time.time_ns())
+        payload = encode(sent)
+        with self._lock:
+            if self._stop.is_set():
+                raise StreamError(f"the stream {self.endpoint} is closed already")
+            self._greet()
+            self._send(payload)
+        return sent
+
+    def close(self) -> None:
+        """Send what is queued for at most 0.2 s and free the endpoint."""
+        self._stop.set()
+        self._thread.join()
+        with self._lock:
+            if not self._socket.closed:
+                self._socket.close(linger=_LINGER_MS)
+                if self._authenticator is not None:
+                    self._authenticator.stop()
+                self._context.term()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, endpoint: str, curve: CurveServer | None) -> None:
+        import zmq
+
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._socket = self._context.socket(zmq.XPUB)
+        self._socket.set_hwm(_QUEUE)
+        self._socket.setsockopt(
+            zmq.XPUB_VERBOSER, 1
+        )  # hear of every receiver that comes or goes, not only of the first
+        self._socket.setsockopt(zmq.MAXMSGSIZE, 1024)  # receivers send their subscription and nothing else
+        self._authenticator = serve_with(curve, self._context, self._socket) if curve else None
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self._socket.close(linger=0)
+            if self._authenticator is not None:
+                self._authenticator.stop()
+            self._context.term()
+            raise _bind_error(endpoint, error) from None
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        """Where receivers connect, with the port that was taken."""
+
+    def _say_hello(self) -> None:
+        while not self._stop.wait(_TICK_S):
+            with self._lock:
+                self._greet()
+                if time.monotonic() >= self._next_hello_s:
+                    self._send_hello()
+
+    def _greet(self) -> None:
+        """Answer new receivers with Hello."""
+        import zmq
+
+        greet = False
+        while True:
+            try:
+                request = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            joins = request[:1] == b"\x01"
+            greet = greet or joins
+            self._subscribers = max(0, self._subscribers + (1 if joins else -1))
+        if greet:
+            self._send_hello()
+
+    def _send_hello(self) -> None:
+        self._next_hello_s = time.monotonic() + self._hello_interval_s
+        message: Message = replace(self._hello, publish_time_ns=time.time_ns())
+        self._send(encode(message))
+
+    def _send(self, payload: bytes) -> None:
+        import zmq
+
+        try:
+            self._socket.send(payload, zmq.NOBLOCK)
+        except zmq.Again:  # XPUB drops for slow receivers rather than wait, so this is not expected
+            _log.debug("a message was not sent: the queue is full")
+
+
+def _bind_error(endpoint: str, error: zmq.ZMQError) -> StreamError:
+    port = port_of(endpoint)
+    if error.errno == errno.EADDRINUSE:
+        what = f"port {port}" if port else endpoint
+        return StreamError(f"{what} is in use: stop the other program (another rdr?), or choose another endpoint")
+    if error.errno == errno.EACCES:
+        return StreamError(f"no permission for {endpoint}: choose a port over 1023")
+    return StreamError(f"cannot open {endpoint}: {error.strerror}; is it an address of this machine?")

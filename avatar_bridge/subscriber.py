@@ -1,0 +1,150 @@
+"""The receiving end: everything for a recorder, only the newest of each face for a live view."""
+
+from __future__ import annotations
+
+import logging
+import math
+from types import TracebackType
+from typing import Any, Final
+
+from avatar_bridge.clock import Timestamp
+from avatar_bridge.codec import decode
+from avatar_bridge.config import DEFAULT_ENDPOINT
+from avatar_bridge.curve import CurveClient, connect_with
+from avatar_bridge.endpoint import check_endpoint
+from avatar_bridge.errors import StreamError, WireError
+from avatar_bridge.messages import FaceFrame, Hello, Message
+from avatar_bridge.stream_stats import StreamMeter, StreamStats
+
+_log = logging.getLogger(__name__)
+
+_QUEUE: Final = 10_000
+"""Messages kept while nobody polls."""
+_BATCH: Final = 2_000
+"""Messages taken in one poll, so that a flood cannot keep the caller for ever."""
+_MAX_RECEIVED_BYTES: Final = 1024 * 1024
+"""A longer message makes ZeroMQ drop the connection; those between here and the wire's limit are only counted."""
+_RECONNECT_MS: Final = 50
+_HEARTBEAT_MS: Final = 1000
+
+
+class Subscriber:
+    """Receives from one sender, which may come later, go and come back. Use from one thread."""
+
+    def __init__(
+        self, endpoint: str = DEFAULT_ENDPOINT, latest_only: bool = False, curve: CurveClient | None = None
+    ) -> None:
+        """Start to connect. latest_only: poll gives only the newest frame of each face."""
+        import zmq
+
+        self.endpoint = check_endpoint(endpoint)
+        self.latest_only = latest_only
+        self.hello: Hello | None = None
+        """The last Hello that came."""
+        self._meter = StreamMeter()
+        self._newest: dict[int, tuple[FaceFrame, Timestamp]] = {}
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.set_hwm(_QUEUE)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)  # notices a machine that went away without a word
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_RECEIVED_BYTES)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+        if curve is not None:
+            connect_with(curve, self._socket)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        try:
+            self._socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise StreamError(f"cannot connect to {endpoint}: {error.strerror}") from None
+
+    def poll(self, timeout_ms: float = 0) -> list[Message]:
+        """Return what has come, waiting up to `timeout_ms` for the first message.
+
+        latest_only: the newest Hello and the newest frame of each face, in the order they came.
+        """
+        start = Timestamp.now()
+        messages = self._drain()
+        while not messages and (left_ms := timeout_ms - start.age_ms()) > 0 and self._socket.poll(math.ceil(left_ms)):
+            messages = self._drain()  # may be empty again: garbage
+        self._watch()
+        return self._only_newest(messages) if self.latest_only else messages
+
+    def latest(self, max_age_ms: float = 500.0) -> dict[int, FaceFrame]:
+        """Return the newest frame of each face by face_id, none that came over `max_age_ms` ago. Never waits."""
+        self.poll(0)
+        self._newest = {face: new for face, new in self._newest.items() if new[1].age_ms() <= max_age_ms}
+        return {face_id: frame for face_id, (frame, _) in self._newest.items()}
+
+    def stats(self) -> StreamStats:
+        """Return rate, latency and losses so far."""
+        self._watch()
+        return self._meter.stats()
+
+    def close(self) -> None:
+        """Disconnect; may be called twice."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._monitor.close(linger=0)
+            self._socket.close(linger=0)
+            self._context.term()
+
+    def __enter__(self) -> Subscriber:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _drain(self) -> list[Message]:
+        import zmq
+
+        messages: list[Message] = []
+        for _ in range(_BATCH):
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            received = Timestamp.now()
+            try:
+                if len(parts) != 1:
+                    raise WireError(f"a message must be one ZeroMQ frame, got {len(parts)}")
+                message = decode(parts[0])
+            except WireError as error:
+                if not self._meter.invalid:
+                    _log.warning("dropped a message from %s: %s", self.endpoint, error)
+                self._meter.count_invalid(error)
+                continue
+            self._take(message, received)
+            messages.append(message)
+        return messages
+
+    def _take(self, message: Message, received: Timestamp) -> None:
+        if isinstance(message, Hello):
+            self.hello = message
+            self._meter.hellos += 1
+            return
+        if self._meter.count_frame(message, received):
+            self._newest.clear()  # another run of the sender: its faces are others
+        self._newest[message.face_id] = message, received
+
+    def _only_newest(self, messages: list[Message]) -> list[Message]:
+        newest: dict[int | None, Message] = {}
+        for message in messages:
+            key = message.face_id if isinstance(message, FaceFrame) else None
+            older = newest.pop(key, None)
+            self._meter.superseded += isinstance(older, FaceFrame)
+            newest[key] = message
+        return list(newest.values())
+
+    def _watch(self) -> None:
+        """Count connections made and lost."""
+        import zmq
+        from zmq.utils.monitor import recv_monitor_message
+
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor, zmq.NOBLOCK)["event"]
+            self._meter.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            self._meter.connections += self._meter.connected
