@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from rdr_core.modeling.backbone import conv_norm
+
 
 class Deconv(nn.Module):
     """A tower of 2x deconvolutions, one for each entry of `channels`.
@@ -30,7 +32,7 @@ class Deconv(nn.Module):
         """Trunk stages (stride 4 ... 32) -> (B, C, h, w) map."""
         x = stages[-1]
         for number, step in enumerate(self.steps):
-            x = step(x)
+            x = conv_norm(x, step[0], step[1])
             if number < len(self.laterals):
                 x = x + self.laterals[number](stages[-2 - number])
             x = self.relu(x)

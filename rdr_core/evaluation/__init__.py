@@ -1,0 +1,1 @@
+"""Protocols, errors and reports (docs/evaluation.md)."""

@@ -1,0 +1,58 @@
+"""From a network's outputs in crop units to a prediction in the pixels of the picture. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+
+from rdr_core.data.crop import Crop
+from rdr_core.errors import DataError
+from rdr_core.geometry.rotation import turn_in_image
+from rdr_core.types import FacePrediction, Float32, Pose, UInt8
+
+OUTPUTS: Final = ("shapes", "projected_shapes", "landmarks_3d", "pose", "alpha_exp", "alpha_id", "confidence")
+"""Names of the exported network's outputs, crop units:
+shapes, projected_shapes (B, K + 1, 68, 2) S and S_p after each step; landmarks_3d (B, 68, 3); pose (B, 7) rad, crop units,
+crop units per cm; alpha_exp (B, E); alpha_id (B, I); confidence (B,) in [0, 1]."""
+
+
+def network_input(image_bgr: UInt8, crops: Sequence[Crop]) -> Float32:
+    """Crop a picture (H, W, 3) BGR -> (B, 3, s, s) RGB in [0, 1]."""
+    if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8 or 0 in image_bgr.shape:
+        raise DataError(f"a picture must be (H, W, 3) uint8, got {image_bgr.shape} {image_bgr.dtype}")
+    if len(crops) == 1:  # the live case, in one pass over the pixels
+        return cv2.dnn.blobFromImage(crops[0].warp(image_bgr), 1 / 255, swapRB=True)
+    return cv2.dnn.blobFromImages([crop.warp(image_bgr) for crop in crops], 1 / 255, swapRB=True)
+
+
+def decode(outputs: Mapping[str, np.ndarray], crops: Sequence[Crop]) -> list[FacePrediction]:
+    """Map outputs (see OUTPUTS) of each crop into the picture."""
+    return [_decode_one({name: outputs[name][b] for name in OUTPUTS}, crop) for b, crop in enumerate(crops)]
+
+
+def _decode_one(output: Mapping[str, np.ndarray], crop: Crop) -> FacePrediction:
+    pose = output["pose"].astype(np.float64)
+    translation = crop.points_to_image(pose[3:5] * crop.size)
+    points = output["landmarks_3d"]
+    landmarks_3d = np.concatenate([to_image(points[:, :2], crop), points[:, 2:] * np.float32(crop.side_px)], axis=1)
+    return FacePrediction(
+        shape=to_image(output["shapes"][-1], crop),
+        projected_shape=to_image(output["projected_shapes"][-1], crop),
+        landmarks_3d=landmarks_3d,
+        pose=Pose(
+            turn_in_image(pose[:3], np.float64(crop.roll_rad)).astype(np.float32),
+            np.array([*translation, 0], np.float32),
+            float(pose[6] * crop.side_px),
+        ),
+        alpha_exp=output["alpha_exp"],
+        alpha_id=output["alpha_id"],
+        confidence=float(output["confidence"]),
+    )
+
+
+def to_image(points: Float32, crop: Crop) -> Float32:
+    """Crop units (..., 2) -> image px."""
+    return crop.points_to_image(points * np.float32(crop.size)).astype(np.float32)

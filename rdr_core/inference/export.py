@@ -1,0 +1,92 @@
+"""Export to ONNX. The graph file holds no network weights: it points into the safetensors file beside it (half floats)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rdr_core.inference.decode import OUTPUTS
+from rdr_core.inference.predictor import InferenceGraph
+from rdr_core.modeling.rdr import RDR
+from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint, save_checkpoint
+
+_PREFIX = "network."
+
+
+def export(weights: Path, out: Path) -> tuple[Path, Path]:
+    """Write OUT.safetensors (half floats) and OUT.onnx from a checkpoint; returns both paths."""
+    checkpoint = load_checkpoint(weights)
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in checkpoint.tensors.items()
+        if name.startswith(_PREFIX)
+    }
+    stored, graph = out.with_suffix(".safetensors"), out.with_suffix(".onnx")
+    save_checkpoint(stored, checkpoint.config, halves, checkpoint.info)
+    export_graph(network_from_checkpoint(load_checkpoint(stored), stored), stored, graph)
+    return stored, graph
+
+
+def export_graph(network: RDR, weights: Path, graph: Path) -> None:
+    """Write the graph of a network whose weights lie in a safetensors file in the same folder."""
+    import onnx
+
+    size = network.crop_size
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            InferenceGraph(network).eval(),
+            (torch.rand(2, 3, size, size),),
+            dynamo=True,
+            input_names=["image"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=64)}},
+            opset_version=20,
+            optimize=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    point_into(model, weights)
+    temporary = graph.with_name(graph.name + ".part")
+    onnx.save_model(model, str(temporary))
+    os.replace(temporary, graph)
+
+
+def point_into(model: "onnx.ModelProto", weights: Path) -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
+    """Replace the initialisers that a safetensors file holds by references to it, widened to single floats when loaded."""
+    import onnx
+
+    header, start = read_header(weights)
+    casts, kept = [], []
+    for tensor in model.graph.initializer:
+        entry = header.get(tensor.name)
+        if entry is None or entry["dtype"] != "F16" or entry["shape"] != list(tensor.dims):
+            kept.append(tensor)
+            continue
+        begin, end = entry["data_offsets"]
+        stored = onnx.TensorProto(name=tensor.name + ".half", data_type=onnx.TensorProto.FLOAT16, dims=tensor.dims)
+        stored.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", weights.name), ("offset", start + begin), ("length", end - begin)):
+            stored.external_data.add(key=key, value=str(value))
+        kept.append(stored)
+        casts.append(onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+
+
+def read_header(path: Path) -> tuple[dict[str, dict[str, list[int]]], int]:
+    """Tensor table of a safetensors file and where its data starts."""
+    with path.open("rb") as file:
+        length = int(np.frombuffer(file.read(8), "<u8")[0])
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return header, 8 + length

@@ -1,0 +1,118 @@
+"""Prediction over a set of pictures, and the file that `rdr predict` writes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rdr_core.data.crop import Crop, crop_from_box, crop_from_landmarks
+from rdr_core.data.sample import FaceSample
+from rdr_core.errors import ConfigError, DataError
+from rdr_core.inference.decode import decode, network_input, to_image
+from rdr_core.inference.detector import FaceDetector, landmark_crop
+from rdr_core.types import FacePrediction, Float32, UInt8
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """One named face of a picture; `prediction` is None where no face was found."""
+
+    sample: FaceSample
+    prediction: FacePrediction | None
+    step_shapes: Float32 | None
+    """(K + 1, 68, 2) S after each step, image px."""
+    step_projected: Float32 | None
+    """(K + 1, 68, 2) S_p after each step, image px."""
+    milliseconds: float
+    """Crop, network and decode, without reading and detecting."""
+
+
+def predict_images(
+    predictor: Any,
+    samples: Iterable[FaceSample],
+    detector: FaceDetector | None,
+    passes: int = 1,
+    progress: Callable[[], None] = lambda: None,
+) -> list[ImageResult]:
+    """Predict the face of each sample.
+
+    Args:
+        predictor: `OnnxPredictor` or `RDRPredictor`.
+        detector: finds the faces; None takes the manifests' boxes instead.
+        passes: 2 crops again around the first answer, upright, as a tracker would.
+    """
+    if passes < 1:
+        raise ConfigError(f"passes must be at least 1, got {passes}")
+    results = []
+    for sample in samples:
+        image = sample.read_image()
+        crop = _first_crop(sample, image, predictor.crop_size, detector)
+        results.append(ImageResult(sample, None, None, None, 0.0) if crop is None else _predict(predictor, sample, image, crop, passes))
+        progress()
+    return results
+
+
+def _first_crop(sample: FaceSample, image: UInt8, size: int, detector: FaceDetector | None) -> Crop | None:
+    if detector is None:
+        if sample.box_xyxy is None:
+            raise DataError(f"{sample.name}: no `bbox_xyxy` in the manifest; use --boxes detect")
+        return crop_from_box(sample.box_xyxy, size)
+    found = detector.detect(image)
+    if not found:
+        return None
+    if sample.box_xyxy is None:
+        return landmark_crop(found[0], size)
+    center = (sample.box_xyxy[:2] + sample.box_xyxy[2:]) / 2  # of several faces, the one that the manifest means
+    near = min(found, key=lambda d: float(np.linalg.norm((d.box_xyxy[:2] + d.box_xyxy[2:]) / 2 - center)))
+    return landmark_crop(near, size)
+
+
+def _predict(predictor: Any, sample: FaceSample, image: UInt8, crop: Crop, passes: int) -> ImageResult:
+    started = time.perf_counter()
+    for remaining in range(passes - 1, -1, -1):
+        outputs = predictor.run(network_input(image, [crop]))
+        prediction = decode(outputs, [crop])[0]
+        if remaining:
+            crop = crop_from_landmarks(prediction.shape, predictor.crop_size, float(prediction.pose.euler_rad[2]))
+    milliseconds = 1e3 * (time.perf_counter() - started)
+    shapes, projected = (to_image(outputs[name][0], crop) for name in ("shapes", "projected_shapes"))
+    return ImageResult(sample, prediction, shapes, projected, milliseconds)
+
+
+def save_predictions(path: Path, results: list[ImageResult]) -> None:
+    """Write P.npz: names (n,), landmarks (n, 68, 2) S, landmarks_3d (n, 68, 3), projected (n, 68, 2) S_p, detected (n,),
+    yaw_deg pitch_deg roll_deg (n,), alpha_exp (n, E), scale (n,), ms (n,); NaN where nothing was found."""
+    found = [r.prediction for r in results]
+    one = next((p for p in found if p is not None), None)
+    n_expressions = 46 if one is None else len(one.alpha_exp)
+
+    def column(read: Callable[[FacePrediction], Any], shape: tuple[int, ...]) -> Float32:
+        empty = np.full(shape, np.nan, np.float32)
+        return np.stack([empty if p is None else np.asarray(read(p), np.float32) for p in found])
+
+    pitch_yaw_roll = np.degrees(column(lambda p: p.pose.euler_rad, (3,)))
+    arrays = {
+        "names": np.array([r.sample.name for r in results], dtype=str),
+        "landmarks": column(lambda p: p.shape, (68, 2)),
+        "landmarks_3d": column(lambda p: p.landmarks_3d, (68, 3)),
+        "projected": column(lambda p: p.projected_shape, (68, 2)),
+        "detected": np.array([p is not None for p in found]),
+        "yaw_deg": pitch_yaw_roll[:, 1],
+        "pitch_deg": pitch_yaw_roll[:, 0],
+        "roll_deg": pitch_yaw_roll[:, 2],
+        "alpha_exp": column(lambda p: p.alpha_exp, (n_expressions,)),
+        "scale": column(lambda p: p.pose.scale_px_per_cm, ()),
+        "confidence": column(lambda p: p.confidence, ()),
+        "ms": np.array([r.milliseconds for r in results], np.float32),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(temporary, path)

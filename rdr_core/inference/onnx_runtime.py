@@ -1,0 +1,44 @@
+"""The same inference in onnxruntime, for users' laptops: no torch is imported on this path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rdr_core.data.crop import Crop
+from rdr_core.errors import AssetError
+from rdr_core.inference.decode import OUTPUTS, decode, network_input
+from rdr_core.types import FacePrediction, Float32, UInt8
+
+
+class OnnxPredictor:
+    """An exported network: NAME.onnx holds the graph, NAME.safetensors beside it the weights."""
+
+    def __init__(self, graph: Path, threads: int = 1) -> None:
+        """Load a graph; AssetError where it or its weights are missing, truncated or of another format."""
+        import onnxruntime as ort
+
+        if not graph.is_file():
+            raise AssetError(f"{graph}: no such network; make it with rdr export")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4
+        try:
+            self.session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            names = tuple(output.name for output in self.session.get_outputs())
+            self.crop_size = int(self.session.get_inputs()[0].shape[-1])
+        except Exception as error:  # onnxruntime raises many kinds, all of which mean an unusable file
+            reason = str(error).splitlines()[0][:160]
+            raise AssetError(f"{graph}: not a whole network ({reason}); install the program or export it again") from error
+        if names != OUTPUTS:
+            raise AssetError(f"{graph}: outputs are {names}, expected {OUTPUTS}; export it again with rdr export")
+
+    def run(self, image: Float32) -> dict[str, np.ndarray]:
+        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS`)."""
+        return dict(zip(OUTPUTS, self.session.run(None, {"image": image}), strict=True))
+
+    def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
+        """Predict the face in each crop of a picture (H, W, 3) BGR; image px."""
+        return decode(self.run(network_input(image_bgr, crops)), crops) if crops else []

@@ -1,0 +1,60 @@
+"""Reference inference in torch. Live tracking uses `onnx_runtime`, which needs no torch and agrees with this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rdr_core.data.crop import Crop
+from rdr_core.inference.decode import OUTPUTS, decode, network_input
+from rdr_core.modeling.expression_logits import alpha_from_logits
+from rdr_core.modeling.rdr import RDR
+from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
+from rdr_core.types import FacePrediction, Float32, UInt8
+
+
+class InferenceGraph(nn.Module):
+    """RDR with its outputs in crop units, as `decode.OUTPUTS` names them: what is exported."""
+
+    def __init__(self, network: RDR) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, s, s) RGB in [0, 1]."""
+        output = self.network(image)
+        last, refinement = output.steps[-1], self.network.refinement
+        return (
+            torch.stack([step.shape for step in output.steps], 1),
+            torch.stack([step.projected_shape for step in output.steps], 1),
+            refinement.projection.landmarks_3d(last.vertices),
+            refinement.denormalise(last.pose),
+            alpha_from_logits(last.alpha_exp_logits),
+            self.network.identity_mean + self.network.identity_std * output.alpha_id,
+            torch.sigmoid(output.confidence_logit),
+        )
+
+
+class RDRPredictor:
+    """A network and a picture in, faces out."""
+
+    def __init__(self, weights: Path, device: str = "cpu") -> None:
+        """Load weights (safetensors); AssetError where they cannot be read."""
+        self.device = torch.device(device)
+        network = network_from_checkpoint(load_checkpoint(weights), weights)
+        self.graph = InferenceGraph(network).eval().to(self.device)
+        self.crop_size = network.crop_size
+
+    @torch.inference_mode()
+    def run(self, image: Float32) -> dict[str, np.ndarray]:
+        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS`)."""
+        outputs = self.graph(torch.from_numpy(image).to(self.device))
+        return {name: output.cpu().numpy() for name, output in zip(OUTPUTS, outputs, strict=True)}
+
+    def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
+        """Predict the face in each crop of a picture (H, W, 3) BGR; image px."""
+        return decode(self.run(network_input(image_bgr, crops)), crops) if crops else []
