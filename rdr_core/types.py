@@ -8,12 +8,14 @@ Pose angles: rad; yaw > 0 looks to the right of the image, pitch > 0 up, roll > 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
-UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[Any]
+"""An array of float32. For the reader: numpy's promotions make it not worth checking statically."""
+UInt8 = npt.NDArray[Any]
+"""An array of uint8, i.e. a picture."""
 
 
 @dataclass(frozen=True, slots=True)

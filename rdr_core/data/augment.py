@@ -35,11 +35,16 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         chances = (self.flip, self.upright, self.blur, self.gray, self.occlusion)
-        if not all(0 <= chance <= 1 for chance in chances) or min(self.shift_std, self.scale_std, self.roll_std_rad) < 0:
+        if (
+            not all(0 <= chance <= 1 for chance in chances)
+            or min(self.shift_std, self.scale_std, self.roll_std_rad) < 0
+        ):
             raise ConfigError(f"probabilities lie in [0, 1] and spreads are not negative, got {self}")
 
 
-def jitter_crop(rng: np.random.Generator, shape: Float32, face_roll_rad: float, size: int, config: AugmentConfig) -> Crop:
+def jitter_crop(
+    rng: np.random.Generator, shape: Float32, face_roll_rad: float, size: int, config: AugmentConfig
+) -> Crop:
     """Return a crop around (68, 2) landmarks, image px, off by as much as a tracker's or a detector's may be."""
     roll = face_roll_rad if rng.random() < config.upright else 0.0
     crop = crop_from_landmarks(shape, size, roll + float(np.clip(rng.normal(0, config.roll_std_rad), -0.7, 0.7)))

@@ -25,7 +25,8 @@ def box_size(truth: Float32) -> Float32:
 
 
 def nme(predicted: Float32, truth: Float32, normaliser: Float32) -> Float32:
-    """Mean landmark distance over the normaliser: (M, L, 2), (M, L, 2), (M,) -> (M,) as a share; 1 where nothing was found."""
+    """Mean landmark distance over the normaliser: (M, L, 2), (M, L, 2), (M,) -> (M,) as a share; 1 where nothing was
+    found."""
     error = np.linalg.norm(predicted - truth, axis=-1).mean(axis=-1) / normaliser
     return np.where(np.isfinite(error), error, 1.0)
 

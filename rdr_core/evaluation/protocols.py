@@ -34,7 +34,7 @@ class Evaluation:
 
 
 def evaluate_w300(
-    data: Path, predictor: Any, detector: FaceDetector | None, passes: int, progress: Callable[[], None]
+    data: Path, predictor: Any, detector: FaceDetector | None, passes: int, progress: Callable[[], object]
 ) -> Evaluation:
     """300-W common subset: 554 faces, jaw on the visible contour, inter-ocular and inter-pupil."""
     samples = read_w300(data, "common")
@@ -55,9 +55,10 @@ def evaluate_w300(
 
 
 def evaluate_aflw2000(
-    data: Path, predictor: Any, detector: FaceDetector | None, passes: int, progress: Callable[[], None]
+    data: Path, predictor: Any, detector: FaceDetector | None, passes: int, progress: Callable[[], object]
 ) -> Evaluation:
-    """AFLW2000-3D, development part: 500 faces, the head's own points, both truths, box of the original, bins of yaw."""
+    """AFLW2000-3D, development part: 500 faces, the head's own points, both truths, box of the original, bins of
+    yaw."""
     faces = read_aflw2000(data)
     results = predict_images(predictor, [face.sample for face in faces], detector, passes, progress)
     original = np.stack([f.sample.landmarks_3d[:, :2] for f in faces if f.sample.landmarks_3d is not None])
@@ -71,7 +72,9 @@ def evaluate_aflw2000(
     scores |= _binned("NME re-annotated", nme(predicted, reannotated, size), angles[:, 1])
     ours = _column(results, lambda r: None if r.prediction is None else r.prediction.pose.euler_rad)
     scores |= _pose_errors(np.degrees(lp_euler_from_matrix(matrix_from_euler(ours))), angles)
-    return Evaluation("AFLW2000-3D development part (box)", scores | _rates(errors) | _found(results), _names(results), errors)
+    return Evaluation(
+        "AFLW2000-3D development part (box)", scores | _rates(errors) | _found(results), _names(results), errors
+    )
 
 
 def _column(results: list[ImageResult], read: Callable[[ImageResult], Float32 | None]) -> Float32:
@@ -115,4 +118,6 @@ def _pose_errors(ours: Float32, truth: Float32) -> dict[str, float]:
     kept = (np.abs(truth) <= 99).all(axis=1) & np.isfinite(ours).all(axis=1)
     errors = np.abs(ours - truth)[kept].mean(axis=0)
     names = ("pitch", "yaw", "roll")
-    return {f"{n} MAE deg": float(e) for n, e in zip(names, errors, strict=True)} | {"pose MAE deg": float(errors.mean())}
+    return {f"{n} MAE deg": float(e) for n, e in zip(names, errors, strict=True)} | {
+        "pose MAE deg": float(errors.mean())
+    }

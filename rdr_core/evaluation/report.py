@@ -42,7 +42,9 @@ def draw_curve(errors: Float32, title: str, limit: float = 0.10) -> UInt8:
         x, y = left + width * tick // 5, top + height - height * tick // 5
         cv2.line(canvas, (left, y), (left + width, y), (225, 225, 225), 1, cv2.LINE_AA)
         cv2.putText(canvas, f"{20 * tick}%", (12, y + 4), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
-        cv2.putText(canvas, f"{100 * limit * tick / 5:.0f}", (x - 6, top + height + 20), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
+        cv2.putText(
+            canvas, f"{100 * limit * tick / 5:.0f}", (x - 6, top + height + 20), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA
+        )
     at = np.linspace(0, limit, width)
     share = np.searchsorted(np.sort(errors), at, side="right") / len(errors)
     line = np.stack([left + np.arange(width), top + height - share * height], axis=1).round().astype(np.int32)

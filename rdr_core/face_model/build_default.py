@@ -34,11 +34,17 @@ _INNER_LANDMARKS = (
     + [6631, 1576, 1573, 1528, 1558, 581, 3742, 3787, 3790, 6589, 2822, 3772, 519, 5634, 6043, 5524, 6547, 6139, 2760]
     + [6346, 6480, 5518, 5976, 5841, 5599, 5762, 5533, 6267, 6104, 6485, 5538, 5981]
 )
-"""Vertices of landmarks 17-67. ICT's own lie up to 0.3 cm from where annotators of 300-W click; these were moved along the
-surface until the mean residual of neutral-browed fits to frontal faces fell from 0.17 to 0.06 cm."""
+"""Vertices of landmarks 17-67. ICT's own lie up to 0.3 cm from where annotators of 300-W click; these were moved
+along the surface until the mean residual of neutral-browed fits to frontal faces fell from 0.17 to 0.06 cm."""
 _EYEBALLS = (range(22221, 23021), range(23791, 24591))
 """The inner balls: the shell around them is opaque and would hide the iris."""
-_PART_COLORS = {2: (0.36, 0.13, 0.12), 3: (0.55, 0.33, 0.3), 4: (0.55, 0.33, 0.3), 5: (0.72, 0.36, 0.36), 6: (0.93, 0.91, 0.85)}
+_PART_COLORS = {
+    2: (0.36, 0.13, 0.12),
+    3: (0.55, 0.33, 0.3),
+    4: (0.55, 0.33, 0.3),
+    5: (0.72, 0.36, 0.36),
+    6: (0.93, 0.91, 0.85),
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,14 @@ class Ict:
                     a["valid_uv"].astype(np.float32),
                 )
         except (OSError, KeyError, ValueError) as error:
-            raise AssetError(f"{path}: not the ICT face model ({error}); point RDR_DATA or --data at the data folder") from error
+            raise AssetError(
+                f"{path}: not the ICT face model ({error}); point RDR_DATA or --data at the data folder"
+            ) from error
 
 
 def sample_identities(ict: Ict, n_samples: int, seed: int) -> tuple[Float32, Float32]:
-    """Draw faces from ICT's Gaussian and carry the expressions over: (S, M, 3) neutrals and (S, E, M, 3) offsets, cm."""
+    """Draw faces from ICT's Gaussian and carry the expressions over: (S, M, 3) neutrals and (S, E, M, 3) offsets,
+    cm."""
     from rdr_core.geometry.deformation_transfer import DeformationTransfer, deformation_gradients
 
     rng = np.random.default_rng(seed)
@@ -134,7 +143,9 @@ def build_accessories(ict: Ict, neutrals: Float32, offsets: Float32, alpha_id: F
     return Accessories(compress(dense, ACCESSORY_RANK), triangles, colors)
 
 
-def reconstruction_error_mm(tensor: CoreTensor, alpha_id: Float32, neutrals: Float32, offsets: Float32) -> tuple[float, float]:
+def reconstruction_error_mm(
+    tensor: CoreTensor, alpha_id: Float32, neutrals: Float32, offsets: Float32
+) -> tuple[float, float]:
     """RMS and 99.9th percentile distance, mm, between faces and their model, over neutral and full expressions."""
     distances = []
     for alpha, neutral, offset in zip(alpha_id, neutrals, offsets, strict=True):

@@ -1,8 +1,10 @@
 """The core tensor C_B of Eq. (2), kept as Tucker factors.
 
-N: number of vertices.  R: rank of the vertex mode.  I: identity dimensions (50).  E: expressions (46); slice 0 is the neutral.
-C_B[n, i, e] = sum_r vertex_factor[n, r] core[r, i, e] is 3N x I x (E + 1). Slice 0 holds the neutral face, slice e > 0 the
-offset of expression e from it: the same span as absolute blendshapes (Eq. 7 closes the sum to 1), without their rounding.
+N: number of vertices.  R: rank of the vertex mode.  I: identity dimensions (50).  E: expressions (46); slice 0 is the
+neutral.
+C_B[n, i, e] = sum_r vertex_factor[n, r] core[r, i, e] is 3N x I x (E + 1). Slice 0 holds the neutral face, slice e >
+0 the offset of expression e from it: the same span as absolute blendshapes (Eq. 7 closes the sum to 1), without their
+rounding.
 """
 
 from __future__ import annotations
@@ -83,7 +85,8 @@ def decompose(neutrals: Float32, offsets: Float32, n_identity: int) -> tuple[Flo
 
 
 def compress(dense: Float32, rank: int) -> CoreTensor:
-    """Truncate the vertex mode of a dense C_B (3N, I, E + 1) to `rank`: the best approximation in the least squares sense."""
+    """Truncate the vertex mode of a dense C_B (3N, I, E + 1) to `rank`: the best approximation in the least squares
+    sense."""
     unfolded = dense.reshape(dense.shape[0], -1)
     _, vectors = np.linalg.eigh((unfolded.T @ unfolded).astype(np.float64))
     basis = vectors[:, ::-1][:, :rank].astype(np.float32)

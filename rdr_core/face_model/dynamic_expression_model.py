@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,8 @@ class DynamicExpressionModel:
 
     def save(self, path: Path) -> None:
         """Write an npz (half floats, no pickles); the file appears only when it is whole."""
-        arrays: dict[str, np.ndarray] = {
-            "schema_version": np.int32(SCHEMA_VERSION),
+        arrays: dict[str, Any] = {
+            "schema_version": np.array(SCHEMA_VERSION, np.int32),
             "names": np.array(self.names),
             "vertex_factor": self.tensor.vertex_factor.astype(np.float16),
             "core": self.tensor.core.astype(np.float32),
@@ -130,16 +131,16 @@ def load_face_model(path: Path) -> DynamicExpressionModel:
     except FileNotFoundError as error:
         raise AssetError(f"{path}: no such face model file") from error
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise AssetError(f"{path}: not a whole face model ({error}); install the program again or rebuild it") from error
+        raise AssetError(
+            f"{path}: not a whole face model ({error}); install the program again or rebuild it"
+        ) from error
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> DynamicExpressionModel:
     def single(name: str) -> Float32 | None:
         return arrays[name].astype(np.float32) if name in arrays else None
 
-    topology = Topology(
-        arrays["triangles"], arrays["landmarks"], arrays["lines"], single("uv"), single("triangle_uv")
-    )
+    topology = Topology(arrays["triangles"], arrays["landmarks"], arrays["lines"], single("uv"), single("triangle_uv"))
     accessories = None
     if "accessory_core" in arrays:
         tensor = CoreTensor(arrays["accessory_vertex_factor"].astype(np.float32), arrays["accessory_core"])

@@ -36,7 +36,9 @@ class Topology:
     def __post_init__(self) -> None:
         shapes = (self.triangles.shape[1:], self.landmarks.shape, self.lines.shape)
         if shapes != ((3,), (N_LANDMARKS,), (len(JAW), LINE_LENGTH)):
-            raise AssetError(f"topology needs triangles (T, 3), landmarks (68,), lines (17, {LINE_LENGTH}), got {shapes}")
+            raise AssetError(
+                f"topology needs triangles (T, 3), landmarks (68,), lines (17, {LINE_LENGTH}), got {shapes}"
+            )
 
     @cached_property
     def subset(self) -> npt.NDArray[np.int64]:

@@ -11,7 +11,8 @@ def fit_identity(normal: Float32, gradient: Float32, mean: Float32, std: Float32
     """Solve the normal equations plus the prior (alpha_id - mean) / std ~ N(0, 1).
 
     Args:
-        normal: (I, I) sum over images of A^T A, A the effect of alpha_id on weighted coordinates (in standard deviations
+        normal: (I, I) sum over images of A^T A, A the effect of alpha_id on weighted coordinates (in standard
+        deviations
             of their noise).
         gradient: (I,) sum of A^T (target - A mean).
         mean, std: (I,) the prior.

@@ -1,4 +1,5 @@
-"""One formula for two array libraries: geometry is written once and runs on numpy and on torch (where gradients are needed)."""
+"""One formula for two array libraries: geometry is written once and runs on numpy and on torch (where gradients are
+needed)."""
 
 from __future__ import annotations
 

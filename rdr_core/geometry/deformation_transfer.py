@@ -1,7 +1,7 @@
 """Deformation transfer (Sumner and Popovic 2004) in its gradient form (Botsch et al. 2006).
 
-Carries the deformation of a source mesh over to a target of the same triangles: the target's triangles take the source's
-deformation gradients, and one sparse solve with the target's cotangent Laplacian joins them again.
+Carries the deformation of a source mesh over to a target of the same triangles: the target's triangles take the
+source's deformation gradients, and one sparse solve with the target's cotangent Laplacian joins them again.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class DeformationTransfer:
         self._anchor_weight = np.where(anchored, 10.0, 1e-6)  # the tiny one only fixes free islands
         laplacian = sparse.diags(self._anchor_weight)
         size = (len(target), len(target))
-        for k, (i, j) in enumerate(self._edges):
-            i, j, w = triangles[:, i], triangles[:, j], self._weights[:, k]
+        for k, corners_of_edge in enumerate(self._edges):
+            i, j = (triangles[:, corner] for corner in corners_of_edge)
+            w = self._weights[:, k]
             laplacian = laplacian + sparse.coo_matrix(
                 (np.r_[w, w, -w, -w], (np.r_[i, j, i, j], np.r_[i, j, j, i])), shape=size
             )
@@ -52,8 +53,8 @@ class DeformationTransfer:
     def apply(self, gradients: np.ndarray) -> Float32:
         """(T, 3, 3) deformation gradients -> (N, 3) deformed target, cm."""
         right = self._anchor_weight[:, None] * self.target
-        for k, (i, j) in enumerate(self._edges):
-            i, j = self.triangles[:, i], self.triangles[:, j]
+        for k, corners_of_edge in enumerate(self._edges):
+            i, j = (self.triangles[:, corner] for corner in corners_of_edge)
             edge = np.einsum("tab,tb->ta", gradients, self.target[j] - self.target[i])
             edge *= self._weights[:, k, None]
             np.add.at(right, j, edge)

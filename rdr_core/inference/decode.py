@@ -15,8 +15,8 @@ from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 OUTPUTS: Final = ("shapes", "projected_shapes", "landmarks_3d", "pose", "alpha_exp", "alpha_id", "confidence")
 """Names of the exported network's outputs, crop units:
-shapes, projected_shapes (B, K + 1, 68, 2) S and S_p after each step; landmarks_3d (B, 68, 3); pose (B, 7) rad, crop units,
-crop units per cm; alpha_exp (B, E); alpha_id (B, I); confidence (B,) in [0, 1]."""
+shapes, projected_shapes (B, K + 1, 68, 2) S and S_p after each step; landmarks_3d (B, 68, 3); pose (B, 7) rad, crop
+units, crop units per cm; alpha_exp (B, E); alpha_id (B, I); confidence (B,) in [0, 1]."""
 
 
 def network_input(image_bgr: UInt8, crops: Sequence[Crop]) -> Float32:

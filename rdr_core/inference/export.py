@@ -1,4 +1,5 @@
-"""Export to ONNX. The graph file holds no network weights: it points into the safetensors file beside it (half floats)."""
+"""Export to ONNX. The graph file holds no network weights: it points into the safetensors file beside it (half
+floats)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rdr_core.errors import AssetError
 from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.predictor import InferenceGraph
 from rdr_core.modeling.rdr import RDR
@@ -52,6 +54,8 @@ def export_graph(network: RDR, weights: Path, graph: Path) -> None:
             optimize=True,
             verbose=False,
         )
+    if program is None:
+        raise AssetError(f"{graph}: the exporter gave no graph")
     model = program.model_proto
     point_into(model, weights)
     temporary = graph.with_name(graph.name + ".part")
@@ -60,7 +64,8 @@ def export_graph(network: RDR, weights: Path, graph: Path) -> None:
 
 
 def point_into(model: "onnx.ModelProto", weights: Path) -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
-    """Replace the initialisers that a safetensors file holds by references to it, widened to single floats when loaded."""
+    """Replace the initialisers that a safetensors file holds by references to it, widened to single floats when
+    loaded."""
     import onnx
 
     header, start = read_header(weights)

@@ -38,7 +38,7 @@ def predict_images(
     samples: Iterable[FaceSample],
     detector: FaceDetector | None,
     passes: int = 1,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[], object] = lambda: None,
 ) -> list[ImageResult]:
     """Predict the face of each sample.
 
@@ -53,7 +53,11 @@ def predict_images(
     for sample in samples:
         image = sample.read_image()
         crop = _first_crop(sample, image, predictor.crop_size, detector)
-        results.append(ImageResult(sample, None, None, None, 0.0) if crop is None else _predict(predictor, sample, image, crop, passes))
+        results.append(
+            ImageResult(sample, None, None, None, 0.0)
+            if crop is None
+            else _predict(predictor, sample, image, crop, passes)
+        )
         progress()
     return results
 
@@ -86,8 +90,8 @@ def _predict(predictor: Any, sample: FaceSample, image: UInt8, crop: Crop, passe
 
 
 def save_predictions(path: Path, results: list[ImageResult]) -> None:
-    """Write P.npz: names (n,), landmarks (n, 68, 2) S, landmarks_3d (n, 68, 3), projected (n, 68, 2) S_p, detected (n,),
-    yaw_deg pitch_deg roll_deg (n,), alpha_exp (n, E), scale (n,), ms (n,); NaN where nothing was found."""
+    """Write P.npz: names (n,), landmarks (n, 68, 2) S, landmarks_3d (n, 68, 3), projected (n, 68, 2) S_p, detected
+    (n,), yaw_deg pitch_deg roll_deg (n,), alpha_exp (n, E), scale (n,), ms (n,); NaN where nothing was found."""
     found = [r.prediction for r in results]
     one = next((p for p in found if p is not None), None)
     n_expressions = 46 if one is None else len(one.alpha_exp)
@@ -97,7 +101,7 @@ def save_predictions(path: Path, results: list[ImageResult]) -> None:
         return np.stack([empty if p is None else np.asarray(read(p), np.float32) for p in found])
 
     pitch_yaw_roll = np.degrees(column(lambda p: p.pose.euler_rad, (3,)))
-    arrays = {
+    arrays: dict[str, Any] = {
         "names": np.array([r.sample.name for r in results], dtype=str),
         "landmarks": column(lambda p: p.shape, (68, 2)),
         "landmarks_3d": column(lambda p: p.landmarks_3d, (68, 3)),

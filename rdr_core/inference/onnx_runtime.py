@@ -31,7 +31,9 @@ class OnnxPredictor:
             self.crop_size = int(self.session.get_inputs()[0].shape[-1])
         except Exception as error:  # onnxruntime raises many kinds, all of which mean an unusable file
             reason = str(error).splitlines()[0][:160]
-            raise AssetError(f"{graph}: not a whole network ({reason}); install the program or export it again") from error
+            raise AssetError(
+                f"{graph}: not a whole network ({reason}); install the program or export it again"
+            ) from error
         if names != OUTPUTS:
             raise AssetError(f"{graph}: outputs are {names}, expected {OUTPUTS}; export it again with rdr export")
 

@@ -7,18 +7,20 @@ from torch.nn import functional
 
 
 def conv_norm(x: Tensor, conv: nn.Module, norm: nn.Module) -> Tensor:
-    """Batch norm after a (transposed) convolution; in evaluation folded into the convolution's weights, which is faster.
+    """Batch norm after a (transposed) convolution; in evaluation folded into the convolution's weights, which is
+    faster.
 
     Written as arithmetic on the stored weights, so that an exported graph can fold them when it is loaded.
     """
-    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d)
+    if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or not isinstance(norm, nn.BatchNorm2d):
+        raise TypeError(f"expected a convolution and its batch norm, got {type(conv)} and {type(norm)}")
     if norm.training:
         return norm(conv(x))
-    assert norm.running_var is not None and norm.running_mean is not None
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    bias = norm.bias - norm.running_mean * scale
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    bias = norm.bias - mean * scale
     if isinstance(conv, nn.ConvTranspose2d):
-        return functional.conv_transpose2d(x, conv.weight * scale[None, :, None, None], bias, conv.stride, conv.padding)
+        return functional.conv_transpose2d(x, conv.weight * scale[None, :, None, None], bias, 2, 1)
     return functional.conv2d(x, conv.weight * scale[:, None, None, None], bias, conv.stride, conv.padding)
 
 
@@ -51,7 +53,10 @@ class ResNet18(nn.Module):
         super().__init__()
         self.channels = (width, 2 * width, 4 * width, 8 * width)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
+            nn.Conv2d(3, width, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, 1),
         )
         previous = width
         self.stages = nn.ModuleList()

@@ -52,7 +52,13 @@ class RdrConfig:
 
 PRESETS: dict[Preset, RdrConfig] = {
     "paper": RdrConfig(
-        crop_size=256, width=64, deconv_channels=(256, 128, 64, 32, 32), lateral=False, steps=5, window=20 / 256, samples=5
+        crop_size=256,
+        width=64,
+        deconv_channels=(256, 128, 64, 32, 32),
+        lateral=False,
+        steps=5,
+        window=20 / 256,
+        samples=5,
     ),
     "live": RdrConfig(
         crop_size=128, width=32, deconv_channels=(128, 64, 32), lateral=True, steps=3, window=8 / 128, samples=3
@@ -68,6 +74,12 @@ def build_rdr(config: RdrConfig, face_model: DynamicExpressionModel | None = Non
     pool5 = backbone.channels[-1]
     init = ParameterInit(pool5, config.hidden, projection.n_identity, N_POSE, projection.n_expressions)
     refinement = DualRefinement(
-        projection, deconv.out_channels, config.steps, config.hidden, config.window, config.samples, config.compensation_unit
+        projection,
+        deconv.out_channels,
+        config.steps,
+        config.hidden,
+        config.window,
+        config.samples,
+        config.compensation_unit,
     )
     return RDR(backbone, deconv, init, refinement, Confidence(pool5), config.crop_size)

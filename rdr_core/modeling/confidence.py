@@ -1,4 +1,5 @@
-"""Confidence: is this crop a face, and well aligned? Trained beside RDR, because a live tracker must know of its loss."""
+"""Confidence: is this crop a face, and well aligned? Trained beside RDR, because a live tracker must know of its
+loss."""
 
 from __future__ import annotations
 

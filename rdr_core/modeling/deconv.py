@@ -32,7 +32,8 @@ class Deconv(nn.Module):
         """Trunk stages (stride 4 ... 32) -> (B, C, h, w) map."""
         x = stages[-1]
         for number, step in enumerate(self.steps):
-            x = conv_norm(x, step[0], step[1])
+            deconv, norm = step.children()
+            x = conv_norm(x, deconv, norm)
             if number < len(self.laterals):
                 x = x + self.laterals[number](stages[-2 - number])
             x = self.relu(x)

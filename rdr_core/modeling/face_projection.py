@@ -30,17 +30,22 @@ class FaceProjection(nn.Module):
     def __init__(self, model: DynamicExpressionModel) -> None:
         super().__init__()
         tensor = model.landmark_tensor
-        self.n_vertices, self.n_identity, self.n_expressions = tensor.n_vertices, tensor.n_identity, tensor.n_expressions
+        self.n_vertices, self.n_identity, self.n_expressions = (
+            tensor.n_vertices,
+            tensor.n_identity,
+            tensor.n_expressions,
+        )
         self.register_buffer("vertex_factor", torch.from_numpy(tensor.vertex_factor), persistent=False)
         self.register_buffer("core", torch.from_numpy(tensor.core), persistent=False)
         self.register_buffer("lines", torch.from_numpy(model.topology.lines_in_subset), persistent=False)
         self.register_buffer("landmarks", torch.from_numpy(model.topology.landmarks_in_subset), persistent=False)
 
     def blendshapes(self, alpha_id: Tensor) -> Tensor:
-        """B = C_B x2 alpha_id, Eq. (2), left in factors: (B, I) -> (B, R, E + 1), slice 0 neutral, others offsets from it.
+        """B = C_B x2 alpha_id, Eq. (2), left in factors: (B, I) -> (B, R, E + 1), slice 0 neutral, others offsets
+        from it.
 
-        The vertex factor that turns it into vertices is the same for all faces and waits until expressions are summed up:
-        B itself, 3n x (E + 1) for every face, is never needed.
+        The vertex factor that turns it into vertices is the same for all faces and waits until expressions are summed
+        up: B itself, 3n x (E + 1) for every face, is never needed.
         """
         rank = self.core.shape[0]
         core = alpha_id @ self.core.transpose(0, 1).reshape(self.n_identity, -1)

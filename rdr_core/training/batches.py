@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,8 @@ from rdr_core.types import Float32, UInt8
 
 @dataclass(frozen=True)
 class Batch:
-    """Crop units: the crop's sides run from 0 to 1. Targets of rows that are no face are zero and masked by `is_face`."""
+    """Crop units: the crop's sides run from 0 to 1. Targets of rows that are no face are zero and masked by
+    `is_face`."""
 
     image: Tensor
     """(B, 3, s, s) RGB in [0, 1]."""
@@ -60,7 +62,9 @@ class TrainingSet:
             raise DataError(f"{len(missing)} fitted faces are not in the data set (first: {missing[:1]}); fit it again")
         self.images: dict[str, UInt8] = {name: read_image(paths[name]) for name in self.names}
         self.table = table
-        self._rows = {(name, bool(flip)): row for row, (name, flip) in enumerate(zip(table.names, table.mirrored, strict=True))}
+        self._rows = {
+            (name, bool(flip)): row for row, (name, flip) in enumerate(zip(table.names, table.mirrored, strict=True))
+        }
 
     def __len__(self) -> int:
         return len(self.names)
@@ -114,7 +118,7 @@ class Sampler:
         pixels = torch.from_numpy(image[..., ::-1].copy()).permute(0, 3, 1, 2)  # a channels-last tensor
         return Batch(pixels.float().div_(255), torch.from_numpy(is_face), *(torch.from_numpy(t) for t in targets))
 
-    def _row(self, rng: np.random.Generator, name: str) -> tuple[np.ndarray, ...]:
+    def _row(self, rng: np.random.Generator, name: str) -> tuple[Any, ...]:
         data, size = self.data, self.data.crop_size
         row, image, offset = data.face(name, rng.random() < self.augment.flip)
         shape = data.table.shape[row] + np.array([offset, 0], np.float32)
@@ -122,7 +126,7 @@ class Sampler:
         if aligned:
             crop = jitter_crop(rng, shape, float(data.table.euler_rad[row, 2]), size, self.augment)
         elif self.backgrounds and rng.random() < 0.5:
-            image = self.backgrounds[rng.integers(len(self.backgrounds))]
+            image = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
             side = float(np.exp(rng.uniform(np.log(size / 3), np.log(min(image.shape[:2])))))
             center = rng.uniform(0, 1, 2) * image.shape[1::-1]
             crop = Crop(center.astype(np.float32), side, size, float(rng.uniform(-np.pi, np.pi)))
@@ -131,7 +135,7 @@ class Sampler:
         pixels = photometric(rng, crop.warp(image), self.augment)
         return pixels, np.float32(aligned), *data.targets(row, offset, crop)
 
-    def stream(self, start: int, ahead: int = 4) -> Iterator[Batch]:
+    def stream(self, start: int, ahead: int = 4) -> Generator[Batch]:
         """Yield batches from number `start` on, made ahead in a thread."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
         stop = threading.Event()
@@ -141,7 +145,7 @@ class Sampler:
             while not stop.is_set():
                 try:
                     item: Batch | BaseException = self.batch(number)
-                except BaseException as error:  # noqa: BLE001 - handed to the consumer
+                except BaseException as error:  # handed to the consumer
                     item = error
                 while not stop.is_set():
                     try:

@@ -51,7 +51,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise AssetError(f"{path}: not a whole weights file ({error}); fetch or train it again") from error
     if header.get("schema_version") != SCHEMA_VERSION:
         found = header.get("schema_version", "none")
-        raise AssetError(f"{path}: weights of schema {found}, this program reads {SCHEMA_VERSION}; train or export them again")
+        raise AssetError(
+            f"{path}: weights of schema {found}, this program reads {SCHEMA_VERSION}; train or export them again"
+        )
     try:
         config = json.loads(header["config"])
         config["deconv_channels"] = tuple(config["deconv_channels"])
@@ -70,7 +72,9 @@ def network_from_checkpoint(checkpoint: Checkpoint, path: Path | str = "checkpoi
     expected = network.state_dict()
     wrong = [name for name, tensor in expected.items() if name not in weights or weights[name].shape != tensor.shape]
     if wrong or len(weights) != len(expected):
-        raise AssetError(f"{path}: weights do not fit the network ({len(wrong)} tensors are missing or of another shape)")
+        raise AssetError(
+            f"{path}: weights do not fit the network ({len(wrong)} tensors are missing or of another shape)"
+        )
     network.load_state_dict({name: weights[name].to(tensor.dtype) for name, tensor in expected.items()})
     return network.eval()
 
@@ -83,8 +87,12 @@ def prefixed(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Flatten the optimiser's state (momenta) into named tensors."""
     state = optimizer.state_dict()["state"]
-    return {f"optimizer.{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()
-            if value is not None}  # fmt: skip
+    return {
+        f"optimizer.{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+        if value is not None
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

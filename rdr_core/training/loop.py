@@ -78,7 +78,9 @@ class TrainConfig:
         if min(self.steps, self.batch_size, self.every, self.validation, self.warmup) < 1:
             raise ConfigError("steps, batch_size, every, validation and warmup must be positive")
         if not 0 <= self.ema < 1 or not 0 <= self.no_face < 1 or self.peak_lr <= 0:
-            raise ConfigError(f"ema and no_face lie in [0, 1), peak_lr is positive, got {self.ema}, {self.no_face}, {self.peak_lr}")
+            raise ConfigError(
+                f"ema and no_face lie in [0, 1), peak_lr is positive, got {self.ema}, {self.no_face}, {self.peak_lr}"
+            )
 
 
 def pick_device(name: str) -> torch.device:
@@ -105,7 +107,7 @@ def train(
     run_dir: Path,
     info: dict[str, Any],
     start_from: Path | None = None,
-    progress: Callable[[int, dict[str, float]], None] = lambda step, values: None,
+    progress: Callable[[int, dict[str, float]], None] = lambda done, values: None,
 ) -> Path:
     """Train, resuming where `run_dir` has a checkpoint; returns the path of the averaged weights.
 
@@ -114,6 +116,7 @@ def train(
         backgrounds: (H, W, 3) pictures without faces.
         run_dir: gets last.safetensors (resume), weights.safetensors (averaged), log.csv and TensorBoard events.
         info: written into the weights: data, licence.
+        progress: called with the number of steps done since the last call, and the losses.
         start_from: weights to begin with instead of fresh ones.
     """
     if config.threads:
@@ -126,18 +129,19 @@ def train(
     set_statistics(network, training)
     if start_from is not None:
         load_weights(network, load_checkpoint(start_from).tensors, start_from)
-    network = network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimizer = make_optimizer(network, config)
-    step = resume(run_dir / "last.safetensors", network, average, optimizer, network_config)
+    first_step = resume(run_dir / "last.safetensors", network, average, optimizer, network_config)
     loss_of = RdrLoss(network, config.loss, float(training.table.alpha_exp.std()))
     sampler = Sampler(training, backgrounds, config.augment, config.batch_size, config.no_face, config.seed)
-    log = Log(run_dir, step)
-    logger.info("training on %s%s from step %d of %d", device, " in bf16" if bf16 else "", step, config.steps)
-    batches = sampler.stream(step)
+    log = Log(run_dir, first_step)
+    progress(first_step, {"total": float("nan")})
+    logger.info("training on %s%s from step %d of %d", device, " in bf16" if bf16 else "", first_step, config.steps)
+    batches = sampler.stream(first_step)
     try:
         network.train()
-        for step in range(step, config.steps):
+        for step in range(first_step, config.steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config.peak_lr, step, config.steps, config.warmup)
             batch = next(batches).to(device)
@@ -151,7 +155,7 @@ def train(
             update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
             values = {name: float(value.detach()) for name, value in losses.items()}
             log.add(values)
-            progress(step + 1, values)
+            progress(1, values)
             if (step + 1) % config.every == 0 or step + 1 == config.steps:
                 scores = validate(average, held_out, device)
                 log.write(step + 1, optimizer.param_groups[0]["lr"], scores)
@@ -185,7 +189,10 @@ def set_statistics(network: RDR, data: TrainingSet) -> None:
     rows = ideal_crops(data, data.names, warp=False)
     table = data.table
     poses = np.stack(
-        [pose_in_crop(table.euler_rad[r], table.translation_px[r], table.scale_px_per_cm[r], crop) for r, crop, _ in rows]
+        [
+            pose_in_crop(table.euler_rad[r], table.translation_px[r], table.scale_px_per_cm[r], crop)
+            for r, crop, _ in rows
+        ]
     )
     index = [row for row, *_ in rows]
     std = poses.std(axis=0)
@@ -226,9 +233,7 @@ def load_weights(network: RDR, tensors: dict[str, Tensor], path: Path, prefix: s
     network.load_state_dict(own | fitting)
 
 
-def resume(
-    path: Path, network: RDR, average: RDR, optimizer: torch.optim.Optimizer, network_config: RdrConfig
-) -> int:
+def resume(path: Path, network: RDR, average: RDR, optimizer: torch.optim.Optimizer, network_config: RdrConfig) -> int:
     """Continue from `path` where it exists; returns the step to go on with."""
     if not path.exists():
         return 0

@@ -57,7 +57,9 @@ class RdrLoss:
         first = output.steps[0]
         terms = {
             "pose": sum((self._pose(step, pose) for step in output.steps), batch.is_face.new_zeros(())),
-            "expression": sum((self._expression(step, batch.alpha_exp) for step in output.steps), batch.is_face.new_zeros(())),
+            "expression": sum(
+                (self._expression(step, batch.alpha_exp) for step in output.steps), batch.is_face.new_zeros(())
+            ),
             "identity": (output.alpha_id - identity).square().mean(1),
             "projected": self._landmarks(first.projected_shape, batch.shape),
             "shape": batch.is_face.new_zeros(len(batch.is_face)),

@@ -82,7 +82,7 @@ def fit_samples(
     config: FitConfig | None = None,
     mirror: bool = False,
     jobs: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> TargetTable:
     """Fit annotated faces; those of one `person` share alpha_id.
 
@@ -95,7 +95,12 @@ def fit_samples(
     groups: dict[str, list[FaceSample]] = defaultdict(list)
     for number, sample in enumerate(samples):
         groups[f"person {sample.person}" if sample.person else f"face {number}"].append(sample)
-    work = [job for group in groups.values() for flip in ((False, True) if mirror else (False,)) for job in _jobs(group, flip)]
+    work = [
+        job
+        for group in groups.values()
+        for flip in ((False, True) if mirror else (False,))
+        for job in _jobs(group, flip)
+    ]
     rows: list[tuple[str, bool, Float32, Fit]] = []
     for job, fits in zip(work, _run(work, config or FitConfig(), jobs), strict=True):
         rows += [(name, job[2], shape, fit) for name, shape, fit in zip(job[0], job[1], fits, strict=True)]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import cv2
 import tyro
 
-from rdr_core.cli import progress_bar
+from rdr_core.cli.options import progress_bar
 from rdr_core.config import data_folder
 from rdr_core.data.manifest import read_faces
+from rdr_core.data.sample import read_image
 from rdr_core.data.w300 import read_w300
 from rdr_core.modeling.build import PRESETS, Preset
 from rdr_core.training.batches import TrainingSet
@@ -60,18 +60,18 @@ def run(command: TrainCommand) -> None:
     samples = read_faces(command.manifest) if command.manifest else read_w300(folder, "train")
     table_path = command.fits or command.out / "fits.npz"
     if command.fits is None and not table_path.exists():
-        with progress_bar("fitting", 2 * len(samples)) as bar:
-            table = fit_samples(samples, mirror=True, progress=lambda n: bar.advance(bar.task_ids[0], n))
+        with progress_bar("fitting", 2 * len(samples)) as advance:
+            table = fit_samples(samples, mirror=True, progress=advance)
         table.where(table.error <= 0.20).save(table_path)
     config = PRESETS[command.preset]
     data = TrainingSet(samples, TargetTable.load(table_path), config.crop_size)
-    backgrounds = [cv2.imread(str(path)) for path in sorted((folder / "face_model" / "polyhaven_bg").glob("*.jpg"))]
+    backgrounds = [read_image(path) for path in sorted((folder / "face_model" / "polyhaven_bg").glob("*.jpg"))]
     info = {
         "preset": command.preset,
         "data": str(command.manifest) if command.manifest else "300-W training set at hand (2,012 faces)",
         "licence": command.licence,
     }
-    with progress_bar("training", command.train.steps) as bar:
+    with progress_bar("training", command.train.steps) as advance:
         weights = train(
             config,
             command.train,
@@ -80,15 +80,16 @@ def run(command: TrainCommand) -> None:
             command.out,
             info,
             command.start_from,
-            lambda step, losses: bar.update(bar.task_ids[0], completed=step, description=f"loss {losses['total']:.3f}"),
+            lambda done, losses: advance(done, f"loss {losses['total']:.3f}"),
         )
     print(f"wrote {weights}; next: rdr eval --weights {weights}, rdr export {weights} --out {command.out / 'network'}")
 
 
-def main(args: list[str]) -> None:
-    """Command line of `rdr train`."""
-    defaults = {
-        preset: (f"{'small, for CPUs' if preset == 'live' else 'as in the paper'}", TrainCommand(preset, Path("runs") / preset, train=recipe))
+def train_command(args: list[str]) -> None:
+    """Command line of `rdr train`: the preset first, then what differs from its recipe."""
+    about = {"live": "Small, for CPUs.", "paper": "As in the paper: ResNet-18 at 256 px, K = 5."}
+    defaults: dict[str, tuple[str, TrainCommand]] = {
+        preset: (about[preset], TrainCommand(preset, Path("runs") / preset, train=recipe))
         for preset, recipe in RECIPES.items()
     }
     run(tyro.extras.overridable_config_cli(defaults, args=args, prog="rdr train"))

@@ -1,0 +1,15 @@
+"""Commands of rdr_core. `rdr` (avatar_bridge.cli) gathers them with the bridge's.
+
+Each command is a function whose signature is its command line; its module is imported only when it is run.
+"""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "predict": "rdr_core.cli.predict:predict",
+    "fit": "rdr_core.cli.fit:fit",
+    "train": "rdr_core.cli.train:train_command",
+    "eval": "rdr_core.cli.evaluate:evaluate",
+    "export": "rdr_core.cli.export:export",
+}
+"""Command -> module:function."""

@@ -1,0 +1,1 @@
+"""From a picture to tracked faces: detector, tracker, and the network under torch or onnxruntime."""
