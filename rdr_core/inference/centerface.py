@@ -54,8 +54,8 @@ def read_network() -> bytes:
 def run_maps(session: Any, blob: Float32) -> tuple[Float32, Float32, Float32, Float32]:
     """Run a picture (1, 3, 4h, 4w) float32 RGB in 0..255.
 
-    Returns heat (h, w) in 0..1, and, with y before x: log size (2, h, w) and offset (2, h, w) in cells, points (10, h, w)
-    in boxes.
+    Returns heat (h, w) in 0..1 and, with y before x, log size (2, h, w) and offset (2, h, w) in cells, and points
+    (10, h, w) in boxes.
     """
     heat, log_size, offset, points = session.run(_OUTPUTS, {_INPUT: blob})
     return heat[0, 0], log_size[0], offset[0], points[0]
@@ -92,7 +92,7 @@ def _free_graph(graph: bytes) -> bytes:
 
 
 def _float_tensor(name: str) -> bytes:
-    """Return the ValueInfoProto { name = 1, type = 2 { tensor_type = 1 { elem_type = 1: FLOAT } } }, without a shape."""
+    """Return a ValueInfoProto without a shape: name = 1, type = 2 { tensor_type = 1 { elem_type = 1: FLOAT } }."""
     return _field(1, name.encode()) + _field(2, _field(1, b"\x08\x01"))
 
 

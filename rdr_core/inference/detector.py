@@ -1,7 +1,7 @@
 """Where faces are in a picture: for acquisition only, tracking crops from the last landmarks.
 
-Measured with CenterFace on one core (recall at score 0.5, on 250 pictures of AFLW2000 dev and 139 of 300-W's common set, the
-latter pasted into 1280 x 720 px at F = side of the landmark box over the width of the picture):
+Measured with CenterFace on one core (recall at score 0.5, on 250 pictures of AFLW2000 dev and 139 of 300-W's common
+set, the latter pasted into 1280 x 720 px at F = side of the landmark box over the width of the picture):
 
     long side    ms, square (16:9)   AFLW2000   F = 0.5    0.2   0.12   0.08   0.05
     160 px             6 (4)             1.00      1.00   0.99   0.72   0.06   0.00
@@ -104,7 +104,7 @@ def check_image(image_bgr: UInt8) -> None:
 
 
 def _blob(image: UInt8, long_side_px: int) -> tuple[Float32, Float32]:
-    """Return the picture as (1, 3, h, w) float32 RGB, filled up to whole cells in black, and (2,) image px per input px."""
+    """Return the picture as (1, 3, h, w) float32 RGB, filled up with black, and (2,) image px per input px."""
     import cv2
 
     height, width = image.shape[:2]
@@ -139,9 +139,9 @@ def overlap(box: Float32, boxes: Float32) -> Float32:
 def landmark_crop(detection: Detection, size: int) -> Crop:
     """Return the crop that the 68 landmarks of a detected face will need.
 
-    The constants are medians and a Huber fit on 300-W's training faces at random scales (0.12 to 0.65 of the picture) and
-    turns (up to 35 degrees). Against the box of the true landmarks along the same axes, 5th, 50th and 95th percentile, in
-    sides of that box, on 1,006 training faces of 300-W so varied | on 500 of AFLW2000 dev (up to profile):
+    The constants are medians and a Huber fit on 300-W's training faces at random scales (0.12 to 0.65 of the picture)
+    and turns (up to 35 degrees). Against the box of the true landmarks along the same axes, 5th, 50th and 95th
+    percentile, in sides of that box, on 1,006 training faces of 300-W so varied | on 500 of AFLW2000 dev (to profile):
 
         across     -0.05  0.00  0.05    |   -0.07  0.00  0.09
         down       -0.06  0.00  0.07    |   -0.06  0.00  0.07
