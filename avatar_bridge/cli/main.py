@@ -1,0 +1,87 @@
+"""The `rdr` command: finds a subcommand, reads its options from the signature, turns known errors into one line."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from avatar_bridge.errors import BridgeError
+from rdr_core import __version__
+from rdr_core.cli import COMMANDS as CORE_COMMANDS
+from rdr_core.errors import RdrError
+
+COMMANDS: Final = {
+    "demo": "avatar_bridge.cli.demo:demo",
+    "track": "avatar_bridge.cli.track:track",
+    "preview": "avatar_bridge.cli.preview:preview",
+    "record": "avatar_bridge.cli.record:record",
+    "avatar": "avatar_bridge.cli.avatar:avatar",
+    **CORE_COMMANDS,
+}
+"""Command -> module:function; a module is imported only when its command is run."""
+SUMMARIES: Final = {
+    "demo": "show everything on a photograph and a rendered clip; no camera needed",
+    "track": "follow faces of a camera, video or folder and stream them",
+    "preview": "show the avatar that a stream drives, in a window or as a video",
+    "record": "write a stream to a take (MCAP)",
+    "avatar": "draw the avatar's 46 expressions on a sheet",
+    "predict": "find landmarks, pose and expression in pictures",
+    "fit": "fit the face model to annotated landmarks",
+    "train": "train a network",
+    "eval": "measure a network on the benchmarks",
+    "export": "make a trained network ready for live tracking",
+}
+OWN_PARSER: Final = {"train"}
+"""Commands that read their arguments themselves."""
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 for an error that was said in one line, 130 for Ctrl-C."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if given else 2
+    if given[0] in ("-V", "--version"):
+        print(f"rdr-live {__version__}")
+        return 0
+    if given[0] not in COMMANDS:
+        print(f"error: no command {given[0]!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        run(given[0], given[1:])
+    except (RdrError, BridgeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `rdr ... | head`: nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def run(command: str, arguments: list[str]) -> None:
+    """Import a command's module and call it with its arguments."""
+    module, _, name = COMMANDS[command].partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    if command in OWN_PARSER:
+        function(arguments)
+        return
+    import tyro
+
+    about = inspect.getdoc(function) or ""
+    tyro.cli(function, args=arguments, prog=f"rdr {command}", description=about.partition("Args:")[0].strip())
+
+
+def usage() -> str:
+    """Return the page of `rdr --help`."""
+    lines = [f"  {name:10}{SUMMARIES[name]}" for name in COMMANDS]
+    return "\n".join(["usage: rdr COMMAND [options]", "", *lines, "", "rdr COMMAND --help says more. First: rdr demo"])

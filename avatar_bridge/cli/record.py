@@ -1,0 +1,57 @@
+"""`rdr record`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from avatar_bridge.cli.status import status_line
+from avatar_bridge.config import DEFAULT_ENDPOINT
+from avatar_bridge.errors import StreamError
+from avatar_bridge.messages import FaceFrame
+
+
+def record(
+    out: Annotated[Path, tyro.conf.Positional],
+    endpoint: str = DEFAULT_ENDPOINT,
+    seconds: float | None = None,
+    wait: float = 10.0,
+    idle: float = 5.0,
+) -> None:
+    """Write everything that a stream sends to a take, until it ends, --seconds are over, or Ctrl-C.
+
+    Examples:
+        rdr record out/take1.mcap
+        rdr record out/take1.mcap --seconds 30
+
+    Args:
+        out: The take to write (.mcap).
+        endpoint: Where the stream is published.
+        seconds: Stop after this long.
+        wait: Give up when no stream is heard for this many seconds.
+        idle: The stream has ended when nothing comes for this many seconds.
+    """
+    from avatar_bridge.recording import Recorder
+    from avatar_bridge.subscriber import Subscriber
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with Subscriber(endpoint) as stream, status_line(None) as show:
+        show(0, f"waiting for a stream on {endpoint}")
+        first = stream.poll(1e3 * wait)
+        if not first:
+            raise StreamError(f"no stream on {endpoint} within {wait:g} s: start one with rdr track")
+        end = time.monotonic() + (seconds if seconds is not None else float("inf"))
+        last = time.monotonic()
+        with Recorder(out, first[0].session, source=endpoint) as take:
+            messages = first
+            while time.monotonic() < end and time.monotonic() - last < idle:
+                for message in messages:
+                    take.write(message)
+                    if isinstance(message, FaceFrame):
+                        last = time.monotonic()
+                show(0, f"recording {out}: {take.messages_written} messages, {stream.stats().fps:.1f} fps; Ctrl-C ends")
+                messages = stream.poll(100)
+    print(f"wrote {out}: {take.messages_written} messages, {stream.stats().missed} missed")

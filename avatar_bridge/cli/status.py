@@ -1,0 +1,18 @@
+"""The line at the bottom of the terminal while a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def status_line(total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Yield show(n, text): n more of `total` (None: endless) are done, and what to say."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    ends = (BarColumn(), MofNCompleteColumn()) if total else (SpinnerColumn(),)
+    with Progress(*ends, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda n, text: progress.update(task, advance=n, description=text)
