@@ -4,11 +4,11 @@ Measured with CenterFace on one core (recall at score 0.5, on 250 pictures of AF
 set, the latter pasted into 1280 x 720 px at F = side of the landmark box over the width of the picture):
 
     long side    ms, square (16:9)   AFLW2000   F = 0.5    0.2   0.12   0.08   0.05
-    160 px             6 (4)             1.00      1.00   0.99   0.72   0.06   0.00
-    256 px            13 (7)             1.00      1.00   1.00   0.94   0.66   0.03
-    320 px            19 (14)            1.00      1.00   1.00   0.97   0.89   0.21
-    480 px            39 (26)            1.00      1.00   1.00   1.00   0.97   0.76
-    640 px            75 (39)            0.95      0.50   1.00   1.00   0.99   0.91
+    160 px             8 (4)             1.00      1.00   0.99   0.72   0.06   0.00
+    256 px            12 (7)             1.00      1.00   1.00   0.94   0.66   0.03
+    320 px            18 (11)            1.00      1.00   1.00   0.97   0.89   0.21
+    480 px            38 (25)            1.00      1.00   1.00   1.00   0.97   0.76
+    640 px            68 (38)            0.95      0.50   1.00   1.00   0.99   0.91
 
 320 px it is: it finds a face of 100 px in a picture of 1280 px and one that fills the picture, in half a frame's time.
 """

@@ -340,16 +340,29 @@ def test_crop_leads_a_steady_motion(x_px_per_s: float, y_px_per_s: float, rate_h
     assert np.abs(late).max() <= MAX_LEAD * 200 * 1.01, "an old motion does not fling the crop off the face"
 
 
-def test_of_two_tracks_on_one_face_the_stranger_goes(detector: FaceDetector, head: UInt8) -> None:
-    """The older face slides behind another and stays there; a loose `max_jump` lets its track fall onto the other."""
-    tracker = FaceTracker(FaceReader(), detector, TrackerConfig(max_faces=2, max_jump=1.0))
-    other = np.ascontiguousarray(head[:, ::-1, [1, 2, 0]])
-    run(tracker, [put(stage(), other, 120, 180)])
-    pictures = [put(put(stage(), other, min(120 + 12 * n, 400), 180), head, 400, 180) for n in range(45)]
-    frames = run(tracker, pictures, start=27)
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_tracks_on_one_face_the_stranger_goes(detector: FaceDetector, head: UInt8, first: int) -> None:
+    """A face vanishes beside another, and a loose `max_jump` lets its track fall onto the one that stays."""
+    tracker = FaceTracker(FaceReader(), detector, TrackerConfig(max_faces=2, max_jump=1.2))
+    goes, stays = (stage(), np.ascontiguousarray(head[:, ::-1]), 300, 150), (head, 400, 180)
+    both, alone = put(put(*goes), *stays), put(stage(), *stays)
+    run(tracker, [put(*goes) if first == 0 else alone])
+    frames = run(tracker, [both] * 4 + [alone] * 4, start=30)
     assert ids(frames[3]) == [0, 1]
-    assert ids(frames[-1]) == [1]
-    assert abs(center_of(frames[-1][0])[0] - 400) < 15
+    staying = 1 if first == 0 else 0
+    assert [ids(faces) for faces in frames[4:]] == [[staying]] * 4
+    assert abs(center_of(next(face for face in frames[-1] if face.tracked))[0] - 400) < 15
+    assert tracker.statistics.losses == 1
+
+
+def test_a_track_that_had_to_jump_is_less_credible() -> None:
+    track = Track(0, GOOD, 0)
+    steady, jumped = (
+        track.seen(GOOD, FRAME_NS, 0.02, 1.0),
+        track.seen(replace(GOOD, confidence=0.95), FRAME_NS, 0.4, 1.0),
+    )
+    assert steady.credibility > jumped.credibility
+    assert track.seen(replace(GOOD, confidence=0.5), FRAME_NS, 0.02, 1.0).credibility < steady.credibility
 
 
 def test_crop_roll_follows_the_head_in_the_image() -> None:
