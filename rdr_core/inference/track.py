@@ -45,7 +45,7 @@ class TrackerConfig:
     reacquire_reach: float = 1.5
     """What nearby is: distance in sides from where it was last seen, or from where its motion led."""
     hold_ms: float = 500.0
-    """A lost face is reported (tracked=False) for so long."""
+    """A lost face is reported (tracked=False) for so long; no longer than `reacquire_s`, when it is forgotten."""
 
     def __post_init__(self) -> None:
         if self.max_faces < 1:
@@ -66,6 +66,10 @@ class TrackerConfig:
         for name in ("detect_interval_s", "reacquire_s", "hold_ms"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.hold_ms > self.reacquire_s * 1e3:
+            raise ConfigError(
+                f"hold_ms ({self.hold_ms}) must not exceed reacquire_s ({self.reacquire_s}): lower hold_ms"
+            )
         if not 1 < self.max_growth < np.inf:
             raise ConfigError(f"max_growth must be over 1, got {self.max_growth}")
 

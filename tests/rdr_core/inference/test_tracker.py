@@ -427,6 +427,7 @@ def test_what_is_no_picture_is_refused_and_changes_nothing(
         {"max_jump": 0.0},
         {"reacquire_s": -1.0},
         {"hold_ms": float("inf")},
+        {"hold_ms": 2500.0},
         {"max_growth": 1.0},
     ],
     ids=lambda options: next(iter(options)),
