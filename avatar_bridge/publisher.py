@@ -17,6 +17,7 @@ from avatar_bridge.curve import CurveServer, serve_with
 from avatar_bridge.endpoint import check_endpoint, is_local, port_of
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame, Hello, Message
+from avatar_bridge.zmq_context import end_context
 from rdr_core import __version__
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Publisher:
                 self._socket.close(linger=_LINGER_MS)
                 if self._authenticator is not None:
                     self._authenticator.stop()
-                self._context.term()
+                end_context(self._context)
 
     def __enter__(self) -> Publisher:
         return self
@@ -130,7 +131,7 @@ class Publisher:
             self._socket.close(linger=0)
             if self._authenticator is not None:
                 self._authenticator.stop()
-            self._context.term()
+            end_context(self._context)
             raise _bind_error(endpoint, error) from None
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         """Where receivers connect, with the port that was taken."""

@@ -15,6 +15,7 @@ from avatar_bridge.endpoint import check_endpoint
 from avatar_bridge.errors import StreamError, WireError
 from avatar_bridge.messages import FaceFrame, Hello, Message
 from avatar_bridge.stream_stats import StreamMeter, StreamStats
+from avatar_bridge.zmq_context import end_context
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Subscriber:
             self._socket.disable_monitor()
             self._monitor.close(linger=0)
             self._socket.close(linger=0)
-            self._context.term()
+            end_context(self._context)
 
     def __enter__(self) -> Subscriber:
         return self

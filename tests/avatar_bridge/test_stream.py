@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -177,8 +178,10 @@ def test_lost_frames_are_counted(make_frame: MakeFrame, raw_publisher: tuple[zmq
         assert subscriber.stats().missed == 3
 
 
-def test_publishing_never_waits_for_a_stuck_receiver(make_frame: MakeFrame) -> None:
-    with Publisher(ANY_PORT) as publisher:
+def test_a_stuck_receiver_that_vanishes_hangs_neither_publishing_nor_closing(make_frame: MakeFrame) -> None:
+    frame = make_frame()
+    for _ in range(3):  # libzmq hangs one time in ten here if it is let
+        publisher = Publisher(ANY_PORT)
         context: zmq.Context[Any] = zmq.Context()
         stuck = context.socket(zmq.SUB)
         stuck.setsockopt(zmq.RCVHWM, 1)
@@ -186,13 +189,24 @@ def test_publishing_never_waits_for_a_stuck_receiver(make_frame: MakeFrame) -> N
         stuck.setsockopt(zmq.SUBSCRIBE, b"")
         stuck.connect(publisher.endpoint)
         assert stuck.poll(int(PATIENCE_S * 1000))
-        frame = make_frame()
-        writer = threading.Thread(target=lambda: [publisher.publish(frame) for _ in range(5000)], daemon=True)
-        writer.start()
-        writer.join(timeout=60)
-        assert not writer.is_alive()
+        finished_within(60, partial(publish_often, publisher, frame, 3000))
         stuck.close(linger=0)
         context.term()
+        finished_within(60, publisher.close)
+        with Publisher(publisher.endpoint):  # the port is free again
+            pass
+
+
+def publish_often(publisher: Publisher, frame: FaceFrame, count: int) -> None:
+    for _ in range(count):
+        publisher.publish(frame)
+
+
+def finished_within(seconds: float, work: Callable[[], object]) -> None:
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(timeout=seconds)
+    assert not worker.is_alive()
 
 
 def test_port_in_use_is_one_line(make_frame: MakeFrame) -> None:
