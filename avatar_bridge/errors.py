@@ -5,7 +5,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── VideoError              a video, picture or folder cannot be read, or a video cannot be written
 ├── WireError               a message breaks the rules of the wire
 ├── StreamError             an endpoint cannot be bound or connected
-└── RecordingError          a take cannot be written or read
+├── RecordingError          a take cannot be written or read
+└── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
 
 Each message says what is wrong, what was got, and what to do.
 """
@@ -33,3 +34,7 @@ class StreamError(BridgeError):
 
 class RecordingError(BridgeError):
     """A take cannot be written or read."""
+
+
+class AvatarError(BridgeError):
+    """The avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin."""

@@ -1,0 +1,1 @@
+"""Pictures of what goes over the wire: the avatar, overlays, a window."""
