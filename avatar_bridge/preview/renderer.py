@@ -18,9 +18,9 @@ from rdr_core.types import Float32, UInt8
 NEED_OPENGL: Final = (
     "no OpenGL here ({reason}); on Debian or Ubuntu install libegl1 libgl1 libgles2 (sudo apt install libegl1 libgl1 libgles2)"
 )
-VIEW_CM: Final = 27.0
+VIEW_CM: Final = 32.0
 """Height of the default view: head and neck."""
-CENTER_CM: Final = (0.0, -0.5, 0.0)
+CENTER_CM: Final = (0.0, 0.5, 0.0)
 """Model point in the middle of the default view."""
 _POSITION_AND_NORMAL: Final = 6
 

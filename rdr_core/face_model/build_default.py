@@ -39,11 +39,11 @@ along the surface until the mean residual of neutral-browed fits to frontal face
 _EYEBALLS = (range(22221, 23021), range(23791, 24591))
 """The inner balls: the shell around them is opaque and would hide the iris."""
 _PART_COLORS = {
-    2: (0.36, 0.13, 0.12),
-    3: (0.55, 0.33, 0.3),
-    4: (0.55, 0.33, 0.3),
-    5: (0.72, 0.36, 0.36),
-    6: (0.93, 0.91, 0.85),
+    2: (0.2, 0.06, 0.06),
+    3: (0.5, 0.28, 0.25),
+    4: (0.5, 0.28, 0.25),
+    5: (0.5, 0.2, 0.2),
+    6: (0.8, 0.77, 0.7),
 }
 
 
@@ -112,10 +112,13 @@ def _stack(neutrals: Float32, offsets: Float32, vertices: npt.NDArray[np.integer
 
 
 def corner_uv(uv: Float32, triangles: npt.NDArray[np.int32]) -> Float32:
-    """(T, 3, 2) corner coordinates; a triangle across a seam takes its first corner's, or it would smear the atlas."""
+    """(T, 3, 2) corner coordinates; a triangle across a seam takes those of the two corners on one side of it, or it
+    would smear the atlas."""
     corners = uv[triangles].copy()
-    torn = (corners.max(axis=1) - corners.min(axis=1)).max(axis=-1) > 0.1
-    corners[torn] = corners[torn][:, :1]
+    torn = np.flatnonzero((corners.max(axis=1) - corners.min(axis=1)).max(axis=-1) > 0.06)
+    opposite = np.stack([np.linalg.norm(corners[torn, k - 1] - corners[torn, k - 2], axis=-1) for k in range(3)], axis=1)
+    alone = opposite.argmin(axis=1)  # the corner whose opposite edge is short lies on the other side
+    corners[torn, alone] = corners[torn, (alone + 1) % 3]
     return corners
 
 
