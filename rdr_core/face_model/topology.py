@@ -18,7 +18,7 @@ N_SUBSET = 488
 """Vertices that serve the landmarks: 51 inner ones and 437 on the parallel lines (Sec. 4.5)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Topology:
     """Indices into the N vertices of a face model."""
 
@@ -74,5 +74,6 @@ def build_topology(
     lengths = np.full(len(JAW), per_line)
     lengths[np.linspace(0, len(JAW) - 1, surplus).round().astype(int)] += 1
     mouth = neutral[landmarks[LIPS_OUTER]].mean(axis=0)
-    lines = cut_parallel_lines(neutral, mesh_edges(triangles), landmarks[JAW], mouth, lengths)
+    edges = mesh_edges(triangles)
+    lines = cut_parallel_lines(neutral, edges, landmarks[JAW], landmarks[INNER], mouth, lengths)
     return Topology(triangles.astype(np.int32), landmarks.astype(np.int32), lines.astype(np.int32), uv, triangle_uv)

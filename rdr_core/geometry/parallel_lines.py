@@ -22,6 +22,7 @@ def cut_parallel_lines(
     neutral: Float32,
     edges: npt.NDArray[np.integer],
     jaw: npt.NDArray[np.integer],
+    inner: npt.NDArray[np.integer],
     mouth: Float32,
     lengths: npt.NDArray[np.integer],
 ) -> npt.NDArray[np.int64]:
@@ -31,6 +32,7 @@ def cut_parallel_lines(
         neutral: (N, 3) mesh, cm.
         edges: (M, 2) its edges.
         jaw: (17,) vertices of the contour landmarks.
+        inner: (51,) vertices of the other landmarks, which no line holds.
         mouth: (3,) centre of the mouth, about which lines 5-11 fan out, cm.
         lengths: (17,) how many vertices each line keeps, at most LINE_LENGTH.
 
@@ -38,7 +40,7 @@ def cut_parallel_lines(
         (17, LINE_LENGTH) vertex indices, ordered outwards, padded with the last one.
     """
     lines = np.empty((17, LINE_LENGTH), np.int64)
-    taken = set(jaw.tolist())
+    taken = {*jaw.tolist(), *inner.tolist()}
     for landmark, length in enumerate(lengths):
         point = neutral[jaw[landmark]]
         fanned = landmark in _FAN
