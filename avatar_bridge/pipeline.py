@@ -44,9 +44,7 @@ def smoothed(face: TrackedFace, frame: FaceFrame) -> TrackedFace:
     )
     moved = before.projected_shape + (shape - before.shape).mean(axis=0)
     alpha_exp = np.asarray(frame.alpha_exp, np.float32)
-    return replace(
-        face, prediction=replace(before, shape=shape, projected_shape=moved, pose=pose, alpha_exp=alpha_exp)
-    )
+    return replace(face, prediction=replace(before, shape=shape, projected_shape=moved, pose=pose, alpha_exp=alpha_exp))
 
 
 def paced(source: FrameSource) -> Iterator[CapturedFrame]:

@@ -18,7 +18,7 @@ from rdr_core.errors import AssetError
 from rdr_core.types import Float32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CoreTensor:
     """C_B in Tucker form, model frame, cm."""
 

@@ -25,7 +25,7 @@ from rdr_core.types import Float32
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Accessories:
     """Eyeballs, teeth, gums, tongue and sockets: drawn with the face, moved by the same coefficients."""
 
@@ -36,7 +36,7 @@ class Accessories:
     """(N', 3) RGB in [0, 1]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DynamicExpressionModel:
     """C_B with its topology, names and the identity prior of the faces it was learned from."""
 

@@ -13,7 +13,7 @@ from rdr_core.errors import ConfigError, DataError
 from rdr_core.face_model.core_tensor import CoreTensor
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import INNER_ONLY, LandmarkVertices, fixed_landmarks, visible_landmarks
-from rdr_core.fitting.expression import fit_expression
+from rdr_core.fitting.expression import expression_std, fit_expression
 from rdr_core.fitting.identity import fit_identity
 from rdr_core.fitting.pose import Camera
 from rdr_core.landmarks import JAW, N_LANDMARKS
@@ -30,15 +30,15 @@ class FitConfig:
     """Standard deviation of the inner landmarks' annotation and model noise, cm at the face."""
     contour_noise_cm: float = 0.3
     """The same for the contour, which annotators place less surely along the outline."""
-    expression_std: float = 0.25
-    """Spread of expression coefficients about neutral: the prior of the last pass."""
+    expression_scale: float = 1.0
+    """Scales the spread of expression coefficients about neutral (`expression_std`): the prior of the last pass."""
     prior_decay: float = 0.6
     """The expression prior is stronger in earlier passes by this factor a pass."""
     max_error: float = 0.20
     """Fits over this error (share of the face box) are dropped (Sec. 5.1)."""
 
     def __post_init__(self) -> None:
-        if self.passes < 1 or min(self.noise_cm, self.contour_noise_cm, self.expression_std, self.max_error) <= 0:
+        if self.passes < 1 or min(self.noise_cm, self.contour_noise_cm, self.expression_scale, self.max_error) <= 0:
             raise ConfigError(f"fitting needs positive passes, noises and limits, got {self}")
 
 
@@ -97,6 +97,7 @@ class _Fitter:
         noise = np.full(N_LANDMARKS, config.noise_cm)
         noise[JAW] = config.contour_noise_cm
         self.weights = (1 / noise).astype(np.float32)
+        self.prior_std = config.expression_scale * expression_std(model.names)
 
     def run(self) -> list[Fit]:
         for number in range(self.config.passes):
@@ -104,7 +105,7 @@ class _Fitter:
             weights = self.weights * INNER_ONLY if first else self.weights
             decay = self.config.prior_decay ** (self.config.passes - 1 - number)
             self._update_poses(weights)
-            self._update_expressions(weights, 1 / (self.config.expression_std**2 * decay))
+            self._update_expressions(weights, 1 / (self.prior_std**2 * decay))
             self._update_identity(weights)
         self._update_poses(self.weights)
         return [self._result(g) for g in range(len(self.points))]
@@ -124,7 +125,7 @@ class _Fitter:
                     self.vertices[g] = visible_landmarks(self.topology, shape, self.cameras[g].euler_rad)
                 self.cameras[g] = Camera.from_landmarks(self.vertices[g].on(shape), points, weights**2)
 
-    def _update_expressions(self, weights: Float32, prior_weight: float) -> None:
+    def _update_expressions(self, weights: Float32, prior_weight: Float32) -> None:
         neutral, offsets = self._shapes()
         for g, points in enumerate(self.points):
             residual = self.cameras[g].residual_cm(self.vertices[g].on(neutral), points) * weights[:, None]

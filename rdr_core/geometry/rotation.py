@@ -59,3 +59,13 @@ def turn_in_image(euler_rad: Array, clockwise_rad: Array) -> Array:
     zero = euler_rad[..., 0] * 0
     turn = matrix_from_euler(xp.stack([zero, zero, zero + clockwise_rad], -1))
     return euler_from_matrix(turn @ matrix_from_euler(euler_rad))
+
+
+def upright_roll_rad(euler_rad: np.ndarray) -> float:
+    """Return the clockwise turn of the head's up axis in the image, for pitch, yaw, roll (3,).
+
+    Near frontal this is the roll itself. Toward profile it is not: there a nod turns the head in the image, and a crop
+    that is turned by the Euler angle would leave the face oblique.
+    """
+    up = matrix_from_euler(np.asarray(euler_rad, np.float64))[:, 1]
+    return float(np.arctan2(up[0], up[1]))

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from rdr_core.data.crop import Crop, crop_from_box, crop_from_landmarks
+from rdr_core.data.crop import Crop, crop_from_box
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.inference.decode import decode, network_input, to_image
 from rdr_core.inference.detector import FaceDetector, landmark_crop
+from rdr_core.inference.track import crop_of
 from rdr_core.types import FacePrediction, Float32, UInt8
 
 
@@ -83,7 +84,7 @@ def _predict(predictor: Any, sample: FaceSample, image: UInt8, crop: Crop, passe
         outputs = predictor.run(network_input(image, [crop]))
         prediction = decode(outputs, [crop])[0]
         if remaining:
-            crop = crop_from_landmarks(prediction.shape, predictor.crop_size, float(prediction.pose.euler_rad[2]))
+            crop = crop_of(prediction, predictor.crop_size)
     milliseconds = 1e3 * (time.perf_counter() - started)
     shapes, projected = (to_image(outputs[name][0], crop) for name in ("shapes", "projected_shapes"))
     return ImageResult(sample, prediction, shapes, projected, milliseconds)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rdr_core.data.crop import CROP_MARGIN, Crop, crop_from_landmarks
 from rdr_core.errors import ConfigError
-from rdr_core.geometry.rotation import matrix_from_euler
+from rdr_core.geometry.rotation import upright_roll_rad
 from rdr_core.types import FacePrediction, Float32
 
 MAX_LEAD: Final = 0.25
@@ -132,16 +132,6 @@ class Track:
         offset = center(place_xyxy) - center(self.square_xyxy)
         gap = min(np.linalg.norm(offset), np.linalg.norm(offset - self.lead_px(time_ns)))
         return float(gap / max(side(place_xyxy), side(self.square_xyxy)))
-
-
-def upright_roll_rad(euler_rad: Float32) -> float:
-    """Return the clockwise turn of the head's up axis in the image, for pitch, yaw, roll (3,).
-
-    Near frontal this is the roll itself. Toward profile it is not: there a nod turns the head in the image, and a crop
-    that is turned by the Euler angle would leave the face oblique.
-    """
-    up = matrix_from_euler(np.asarray(euler_rad, np.float64))[:, 1]
-    return float(np.arctan2(up[0], up[1]))
 
 
 def crop_of(prediction: FacePrediction, size: int) -> Crop:

@@ -16,7 +16,7 @@ from rdr_core.data.augment import AugmentConfig, jitter_crop, misalign_crop, pho
 from rdr_core.data.crop import Crop, crop_from_landmarks
 from rdr_core.data.sample import FaceSample, read_image
 from rdr_core.errors import DataError
-from rdr_core.geometry.rotation import turn_in_image
+from rdr_core.geometry.rotation import turn_in_image, upright_roll_rad
 from rdr_core.training.targets import TargetTable
 from rdr_core.types import Float32, UInt8
 
@@ -124,7 +124,7 @@ class Sampler:
         shape = data.table.shape[row] + np.array([offset, 0], np.float32)
         aligned = rng.random() >= self.no_face
         if aligned:
-            crop = jitter_crop(rng, shape, float(data.table.euler_rad[row, 2]), size, self.augment)
+            crop = jitter_crop(rng, shape, upright_roll_rad(data.table.euler_rad[row]), size, self.augment)
         elif self.backgrounds and rng.random() < 0.5:
             image = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
             side = float(np.exp(rng.uniform(np.log(size / 3), np.log(min(image.shape[:2])))))

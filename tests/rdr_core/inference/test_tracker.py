@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from rdr_core.data.crop import CROP_MARGIN, Crop
 from rdr_core.errors import ConfigError, DataError
+from rdr_core.geometry.rotation import upright_roll_rad
 from rdr_core.inference.detector import FaceDetector, landmark_crop
-from rdr_core.inference.track import MAX_LEAD, Track, square, surprise_of, upright_roll_rad, why_lost
+from rdr_core.inference.track import MAX_LEAD, Track, square, surprise_of, why_lost
 from rdr_core.inference.tracker import FaceTracker, TrackerConfig
 from rdr_core.types import FacePrediction, Float32, Pose, TrackedFace, UInt8
 

@@ -1,0 +1,147 @@
+"""What the tracker sees, drawn into the picture: mesh, landmarks, pose axes, bars of the strongest coefficients."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
+from rdr_core.face_model.topology import mesh_edges
+from rdr_core.geometry.rotation import matrix_from_euler
+from rdr_core.geometry.weak_perspective import project
+from rdr_core.landmarks import CURVES
+from rdr_core.types import Float32, TrackedFace, UInt8
+
+N_BARS: Final = 6
+_SUBPIXEL: Final = 4  # bits of OpenCV's fixed-point coordinates
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+_AXES_BGR: Final = ((60, 60, 240), (80, 200, 60), (240, 140, 40))
+_NOSE_TIP: Final = 30
+_AXIS_CM: Final = 5.0
+_MESH_BGR: Final = (255, 225, 170)
+_CURVE_BGR: Final = (90, 235, 90)
+
+
+def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: bool = True) -> UInt8:
+    """Draw a tracked face on a copy of an (H, W, 3) BGR picture."""
+    image = image_bgr.copy()
+    shape = face.prediction.shape
+    unit = max(1, round(float(np.ptp(shape, axis=0).max()) / 220))  # line width that suits the face's size
+    if mesh:
+        _draw_mesh(image, face, unit)
+    _draw_landmarks(image, shape, unit)
+    _draw_axes(image, face, unit)
+    _draw_label(image, face)
+    if bars:
+        _draw_bars(image, face.prediction.alpha_exp)
+    return image
+
+
+def _draw_mesh(image: UInt8, face: TrackedFace, unit: int) -> None:
+    prediction, model = face.prediction, default_face_model()
+    vertices = combine(*model.blendshapes(prediction.alpha_id), prediction.alpha_exp)
+    pose = prediction.pose
+    scale = np.float64(pose.scale_px_per_cm)
+    projected = project(vertices, np.asarray(pose.euler_rad, np.float64), pose.translation_px, scale)
+    edges, sides = _drawn_edges(model)
+    corners = projected[sides.reshape(-1, 2, 3)][..., :2]
+    first, second = corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
+    front = (first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0] < 0).any(axis=1)  # image y is down
+    lines = _fixed(projected[edges[front], :2])
+    layer = image.copy()
+    cv2.polylines(layer, list(lines), False, _MESH_BGR, unit, cv2.LINE_AA, _SUBPIXEL)
+    cv2.addWeighted(layer, 0.22, image, 0.78, 0, dst=image)
+
+
+@lru_cache(maxsize=2)
+def _drawn_edges(model: DynamicExpressionModel) -> tuple[np.ndarray, np.ndarray]:
+    """Edges (M, 2) of the face's front without the diagonals of its quads, and the two triangles (M, 6) beside each."""
+    triangles = model.topology.triangles
+    neutral = model.blendshapes()[0]
+    low, high = neutral[model.topology.landmarks].min(axis=0), neutral[model.topology.landmarks].max(axis=0)
+    center = neutral[triangles].mean(axis=1)
+    inside = (center > low - [0.3, 1.0, 1.5]).all(axis=1) & (center < high + [0.3, 3.5, 9]).all(axis=1)
+    triangles = triangles[inside]
+    beside: dict[tuple[int, int], list[int]] = {}
+    for number, triangle in enumerate(triangles):
+        for a, b in mesh_edges(triangle[None]):
+            beside.setdefault((int(a), int(b)), []).append(number)
+    lengths = np.stack([np.linalg.norm(neutral[triangles[:, k]] - neutral[triangles[:, k - 1]], axis=1) for k in range(3)])
+    longest = lengths.max(axis=0)
+    kept = [
+        (edge, numbers * (3 - len(numbers)))
+        for edge, numbers in beside.items()
+        if np.linalg.norm(neutral[edge[0]] - neutral[edge[1]]) < longest[numbers].min() - 1e-6 or len(numbers) == 1
+    ]
+    edges = np.array([edge for edge, _ in kept])
+    return edges, triangles[np.array([numbers[:2] for _, numbers in kept])].reshape(-1, 6)
+
+
+def _draw_landmarks(image: UInt8, shape: Float32, unit: int) -> None:
+    fixed = _fixed(shape)
+    for indices, closed in CURVES:
+        cv2.polylines(image, [fixed[indices]], closed, _CURVE_BGR, unit, cv2.LINE_AA, _SUBPIXEL)
+    radius = max(0.7, float(np.ptp(shape, axis=0).max()) / 200)
+    for point in fixed:
+        cv2.circle(image, point.tolist(), round(radius * 2**_SUBPIXEL), (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL)
+
+
+def _draw_axes(image: UInt8, face: TrackedFace, unit: int) -> None:
+    """x red (the subject's left), y green (up), z blue (out of the face), from the tip of the nose."""
+    pose = face.prediction.pose
+    start = face.prediction.shape[_NOSE_TIP]
+    axes = matrix_from_euler(np.asarray(pose.euler_rad, np.float64))[:2].T * [1, -1]  # image y is down
+    ends = start + axes * _AXIS_CM * pose.scale_px_per_cm
+    for end, color in zip(ends, _AXES_BGR, strict=True):
+        tip = 0.12
+        cv2.arrowedLine(image, _whole(start), _whole(end), color, 2 * unit, cv2.LINE_AA, tipLength=tip)
+
+
+def _draw_label(image: UInt8, face: TrackedFace) -> None:
+    corner = face.prediction.shape.min(axis=0)
+    pitch, yaw, roll = np.degrees(face.prediction.pose.euler_rad)
+    size = _text_size(image)
+    text = f"#{face.face_id}  {face.prediction.confidence:.2f}  yaw {yaw:+.0f} pitch {pitch:+.0f} roll {roll:+.0f}"
+    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
+    x = int(np.clip(corner[0], 4, max(4, image.shape[1] - width - 4)))
+    y = int(np.clip(corner[1] - 0.12 * np.ptp(face.prediction.shape[:, 1]), height + 4, image.shape[0] - 4))
+    _text(image, text, (x, y), size)
+
+
+def _draw_bars(image: UInt8, alpha_exp: Float32) -> None:
+    strongest = np.argsort(-alpha_exp)[:N_BARS]
+    size = _text_size(image)
+    row, width = round(34 * size), round(300 * size)
+    top = image.shape[0] - row * N_BARS - 6
+    if top < 0 or width + 8 > image.shape[1]:
+        return
+    panel = image[top - 4 :, : width + 8]
+    panel[:] = panel // 2
+    for line, index in enumerate(strongest):
+        y = top + row * line
+        length = round(float(alpha_exp[index]) * width)
+        cv2.rectangle(image, (4, y + 2), (4 + length, y + row - 3), (170, 120, 50), -1)
+        _text(image, f"{BLENDSHAPE_NAMES[index]} {alpha_exp[index]:.2f}", (8, y + row - round(11 * size)), size)
+
+
+def _text_size(image: UInt8) -> float:
+    return float(np.clip(image.shape[1] / 1100, 0.36, 0.9))
+
+
+def _text(image: UInt8, text: str, origin: tuple[int, int], size: float) -> None:
+    shadow = (origin[0] + 1, origin[1] + 1)  # a thicker outline would be spaced wider
+    cv2.putText(image, text, shadow, _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(image, text, origin, _FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def _fixed(points: Float32) -> np.ndarray:
+    """Image px (centres at .5) -> OpenCV's fixed point (centres at .0)."""
+    return ((points - 0.5) * 2**_SUBPIXEL).round().astype(np.int32)
+
+
+def _whole(point: Float32) -> tuple[int, int]:
+    return int(round(float(point[0]) - 0.5)), int(round(float(point[1]) - 0.5))
