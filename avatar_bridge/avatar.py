@@ -1,68 +1,86 @@
 """The avatar: the face model's mesh made ready for drawing, with skin, eyes and teeth.
 
-V: drawn vertices (face vertices, split where the texture has a seam, then the accessories).  E: expressions (46).
+V: drawn vertices of a part (face vertices are split where the texture has a seam).  E: expressions (46).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from avatar_bridge.errors import AvatarError
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from avatar_bridge.eyes import eye_texture, eye_uv, find_eyeballs
+from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
 from rdr_core.types import Float32, UInt8
 
-SKIN = "skin_default.jpg"
-_STILL = 1e-4  # coefficients below this move nothing that could be seen
+SKIN: Final = "skin_default.jpg"
+_MOVES_CM: Final = 1e-3
+"""What moves less under every expression stands still."""
+_MOUTH_DEPTH_CM: Final = (5.0, 11.0)
+"""z of the dark throat and of the lit front teeth on the mean face."""
+_THROAT_LIGHT: Final = 0.12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A piece of the mesh with one material."""
 
     triangles: np.ndarray
-    """(T, 3) into the part's vertices."""
+    """(T, 3) into the part's vertices, counter-clockwise from outside."""
     neutral: Float32
     """(V, 3) cm."""
     offsets: Float32
     """(E, V, 3) cm."""
     welded: np.ndarray
-    """(V,) index of the first vertex at the same place: normals are smooth across texture seams."""
+    """(V,) which point each vertex lies on, 0..W-1: normals are smooth across texture seams."""
+    roughness: float
+    """0 (wet) to 1 (chalk)."""
     uv: Float32 | None = None
     """(V, 2) v down, or None."""
+    texture: UInt8 | None = None
+    """(H, W, 3) RGB, where there is uv."""
     colors: Float32 | None = None
     """(V, 3) RGB in [0, 1], or None."""
 
+    @cached_property
+    def _moving(self) -> tuple[np.ndarray, Float32]:
+        """Vertices that any expression moves (M,), and their offsets (E, 3M) in one block."""
+        vertices = np.flatnonzero((np.abs(self.offsets) > _MOVES_CM).any(axis=(0, 2)))
+        return vertices, np.ascontiguousarray(self.offsets[:, vertices].reshape(len(self.offsets), -1), np.float32)
+
     def vertices(self, alpha_exp: Float32) -> Float32:
         """(E,) -> (V, 3) cm."""
-        moving = np.flatnonzero(np.abs(alpha_exp) > _STILL)
-        moved = np.tensordot(alpha_exp[moving], self.offsets[moving], axes=1)
-        return self.neutral + moved.astype(np.float32)
+        moving, offsets = self._moving
+        vertices = self.neutral.copy()
+        vertices[moving] += (np.asarray(alpha_exp, np.float32) @ offsets).reshape(-1, 3)
+        return vertices
+
+    @cached_property
+    def _corner_points(self) -> np.ndarray:
+        """(3T,) welded point of each triangle corner, first corners first."""
+        return np.ascontiguousarray(self.welded[self.triangles].T.ravel())
 
     def normals(self, vertices: Float32) -> Float32:
-        """(V, 3) -> (V, 3) unit normals."""
-        corners = vertices[self.triangles]
-        face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        welded = self.welded[self.triangles].ravel()
-        repeated = np.repeat(face, 3, axis=0)
-        summed = [np.bincount(welded, repeated[:, axis], len(vertices)) for axis in range(3)]
-        normals = np.stack(summed, axis=1)[self.welded]
-        return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        """(V, 3) -> (V, 3) unit normals, weighted by area."""
+        a, b, c = vertices[self.triangles.T]
+        u, v = (b - a).T, (c - a).T
+        face = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
+        summed = np.stack([np.bincount(self._corner_points, np.tile(component, 3)) for component in face], axis=1)
+        summed /= np.maximum(np.sqrt((summed**2).sum(axis=1, keepdims=True)), 1e-12)
+        return summed.astype(np.float32)[self.welded]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Avatar:
     """What a renderer draws."""
 
-    skin: Part
-    accessories: Part | None
-    texture: UInt8
-    """(H, W, 3) RGB."""
+    parts: tuple[Part, ...]
+    """Skin first; it hides most of the others, so drawing it first saves work."""
 
     @classmethod
     def of_model(cls, model: DynamicExpressionModel, texture: UInt8, alpha_id: Float32 | None = None) -> Avatar:
@@ -77,18 +95,34 @@ class Avatar:
         )
         unique, first, index = np.unique(keys.astype(np.int64), axis=0, return_index=True, return_inverse=True)
         source = unique[:, 0]
-        welded = np.unique(source, return_index=True)[1][np.searchsorted(np.unique(source), source)]
+        welded = np.unique(source, return_inverse=True)[1]
         uv = topology.triangle_uv.reshape(-1, 2)[first]
-        skin = Part(index.reshape(-1, 3).astype(np.int32), neutral[source], offsets[:, source], welded, uv=uv)
-        return cls(skin, _accessories(model, alpha_id), texture)
+        triangles = index.reshape(-1, 3).astype(np.int32)
+        skin = Part(triangles, neutral[source], offsets[:, source], welded, 0.72, uv=uv, texture=texture)
+        accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
+        return cls((skin, *accessories))
 
 
-def _accessories(model: DynamicExpressionModel, alpha_id: Float32) -> Part | None:
-    extra = model.accessories
-    if extra is None:
-        return None
+def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32) -> tuple[Part, ...]:
+    """Eyes with a painted iris, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
     neutral, offsets = extra.tensor.contract_identity(alpha_id)
-    return Part(extra.triangles, neutral, offsets, np.arange(len(neutral)), colors=extra.colors)
+    mean = extra.tensor.contract_identity(model.identity_mean)[0]
+    eyeballs = find_eyeballs(extra)
+    far, near = _MOUTH_DEPTH_CM
+    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[:, 2:] - far) / (near - far), 0, 1) ** 2
+    colors = (extra.colors**2 * lit).astype(np.float32)  # linear light
+
+    def part(vertices: np.ndarray, roughness: float, **surface: Any) -> Part:
+        inside = np.isin(extra.triangles, vertices).all(axis=1)
+        triangles = np.searchsorted(vertices, extra.triangles[inside]).astype(np.int32)
+        surface = {name: value[vertices] if name == "colors" else value for name, value in surface.items()}
+        welded = np.arange(len(vertices))
+        return Part(triangles, neutral[vertices], offsets[:, vertices], welded, roughness, **surface)
+
+    texture = eye_texture()
+    eyes = [part(ball, 0.12, uv=eye_uv(mean[ball]), texture=texture) for ball in eyeballs]
+    rest = np.setdiff1d(np.arange(len(mean)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
+    return (*eyes, part(rest, 0.5, colors=colors))
 
 
 @lru_cache(maxsize=1)
