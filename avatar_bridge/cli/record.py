@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -47,11 +48,15 @@ def record(
         last = time.monotonic()
         with Recorder(out, first[0].session, source=endpoint) as take:
             messages = first
-            while time.monotonic() < end and time.monotonic() - last < idle:
-                for message in messages:
-                    take.write(message)
-                    if isinstance(message, FaceFrame):
-                        last = time.monotonic()
-                show(0, f"recording {out}: {take.messages_written} messages, {stream.stats().fps:.1f} fps; Ctrl-C ends")
-                messages = stream.poll(100)
+            with suppress(KeyboardInterrupt):
+                while time.monotonic() < end and time.monotonic() - last < idle:
+                    for message in messages:
+                        take.write(message)
+                        if isinstance(message, FaceFrame):
+                            last = time.monotonic()
+                    show(
+                        0,
+                        f"recording {out}: {take.messages_written} messages, {stream.stats().fps:.1f} fps; Ctrl-C ends",
+                    )
+                    messages = stream.poll(100)
     print(f"wrote {out}: {take.messages_written} messages, {stream.stats().missed} missed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -86,15 +86,16 @@ def track(
         pictures = track_pictures(
             limited(video, fast, seconds), tracker, FaceSmoother(SmoothingConfig(enabled=smooth)), session
         )
-        for picture in pictures:
-            sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
-            if take:
-                for frame in sent:
-                    take.write(frame)
-            if drawn:
-                drawn.write(draw(picture), picture.captured.capture_time_ns)
-            statistics.add(picture)
-            show(1, f"{statistics}; {len(picture.faces)} face(s)")
+        with suppress(KeyboardInterrupt):  # the usual way to end it: what was written is finished
+            for picture in pictures:
+                sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
+                if take:
+                    for frame in sent:
+                        take.write(frame)
+                if drawn:
+                    drawn.write(draw(picture), picture.captured.capture_time_ns)
+                statistics.add(picture)
+                show(1, f"{statistics}; {len(picture.faces)} face(s)")
     print(statistics)
     for path in (record, overlay):
         if path is not None:

@@ -70,7 +70,9 @@ def _drawn_edges(model: DynamicExpressionModel) -> tuple[np.ndarray, np.ndarray]
     for number, triangle in enumerate(triangles):
         for a, b in mesh_edges(triangle[None]):
             beside.setdefault((int(a), int(b)), []).append(number)
-    lengths = np.stack([np.linalg.norm(neutral[triangles[:, k]] - neutral[triangles[:, k - 1]], axis=1) for k in range(3)])
+    lengths = np.stack(
+        [np.linalg.norm(neutral[triangles[:, k]] - neutral[triangles[:, k - 1]], axis=1) for k in range(3)]
+    )
     longest = lengths.max(axis=0)
     kept = [
         (edge, numbers * (3 - len(numbers)))
@@ -144,4 +146,4 @@ def _fixed(points: Float32) -> np.ndarray:
 
 
 def _whole(point: Float32) -> tuple[int, int]:
-    return int(round(float(point[0]) - 0.5)), int(round(float(point[1]) - 0.5))
+    return round(float(point[0]) - 0.5), round(float(point[1]) - 0.5)

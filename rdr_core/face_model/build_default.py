@@ -116,7 +116,9 @@ def corner_uv(uv: Float32, triangles: npt.NDArray[np.int32]) -> Float32:
     would smear the atlas."""
     corners = uv[triangles].copy()
     torn = np.flatnonzero((corners.max(axis=1) - corners.min(axis=1)).max(axis=-1) > 0.06)
-    opposite = np.stack([np.linalg.norm(corners[torn, k - 1] - corners[torn, k - 2], axis=-1) for k in range(3)], axis=1)
+    opposite = np.stack(
+        [np.linalg.norm(corners[torn, k - 1] - corners[torn, k - 2], axis=-1) for k in range(3)], axis=1
+    )
     alone = opposite.argmin(axis=1)  # the corner whose opposite edge is short lies on the other side
     corners[torn, alone] = corners[torn, (alone + 1) % 3]
     return corners

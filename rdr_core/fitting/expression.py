@@ -10,13 +10,13 @@ from scipy.optimize import lsq_linear
 
 from rdr_core.types import Float32
 
-
 _STD: Final = {
     0.5: "EyeClose_L EyeClose_R JawOpen MouthSmile_L MouthSmile_R MouthFunnel MouthPucker",
     0.28: "BrowDown_L BrowDown_R BrowInnerUp BrowOuterUp_L BrowOuterUp_R EyeWide_L EyeWide_R "
     "MouthLeft MouthRight JawLeft JawRight",
 }
-"""Spread of expressions that people make fully and landmarks show, then of those that identity is easily mistaken for."""
+"""Spread of expressions that people make fully and landmarks show, then of those that identity is easily mistaken
+for."""
 _OTHER_STD: Final = 0.14
 
 

@@ -1,0 +1,121 @@
+"""`rdr preview`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from avatar_bridge.cli.status import status_line
+from avatar_bridge.config import DEFAULT_ENDPOINT
+from avatar_bridge.errors import AvatarError, StreamError
+from avatar_bridge.messages import FaceFrame
+from avatar_bridge.preview.renderer import AvatarRenderer
+from avatar_bridge.subscriber import Subscriber
+from rdr_core.types import UInt8
+
+
+def preview(
+    endpoint: str = DEFAULT_ENDPOINT,
+    out: Path | None = None,
+    seconds: float | None = None,
+    size: int = 512,
+    face: int | None = None,
+    wait: float = 10.0,
+    idle: float = 5.0,
+) -> None:
+    """Show the avatar that a stream drives: in a window, or without a display as a video or picture.
+
+    Examples:
+        rdr preview
+        rdr preview --out out/avatar.mp4 --seconds 10
+        rdr preview --out out/avatar.png
+
+    Args:
+        endpoint: Where the stream is published.
+        out: Write an .mp4 or one .png instead of opening a window.
+        seconds: Stop after this long.
+        size: Side of the picture, px.
+        face: Only the face with this id; default: the first that comes.
+        wait: Give up when no face is heard of for this many seconds.
+        idle: The stream has ended when nothing comes for this many seconds.
+    """
+    if out is not None:
+        if out.suffix.lower() not in (".mp4", ".png"):
+            raise AvatarError(f"--out must end in .mp4 or .png, got {out.name}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+    from avatar_bridge.avatar import default_avatar
+
+    with Subscriber(endpoint, latest_only=out is None or out.suffix == ".png") as stream, status_line(None) as show:
+        show(0, f"waiting for a face on {endpoint}")
+        with AvatarRenderer(default_avatar(), size, size) as renderer:
+            frames = face_frames(stream, face, wait, idle, seconds)
+            with suppress(KeyboardInterrupt):
+                if out is None:
+                    from avatar_bridge.preview.window import show_window
+
+                    show_window(stream, renderer, frames)
+                elif out.suffix == ".png":
+                    write_picture(renderer, frames, out)
+                else:
+                    write_video(stream, renderer, frames, out, show)
+    print("stream ended" if out is None else f"wrote {out}")
+
+
+def face_frames(
+    stream: Subscriber, face: int | None, wait: float, idle: float, seconds: float | None
+) -> Iterator[FaceFrame | None]:
+    """Yield frames of one face as they come, None while nothing comes; StreamError where nothing ever does."""
+    started = last = time.monotonic()
+    heard = False
+    while seconds is None or time.monotonic() - started < seconds:
+        frames = [m for m in stream.poll(30) if isinstance(m, FaceFrame) and (face is None or m.face_id == face)]
+        if frames and not heard:
+            heard, started = True, time.monotonic()
+        if frames:
+            last = time.monotonic()
+            face = frames[0].face_id if face is None else face
+        elif time.monotonic() - last > (idle if heard else wait):
+            break
+        yield from frames or [None]
+    if not heard:
+        raise StreamError(f"no face on {stream.endpoint} within {wait:g} s: start one with rdr track")
+
+
+def draw_frame(renderer: AvatarRenderer, frame: FaceFrame) -> UInt8:
+    """Return the avatar with the expression and rotation of a frame, (H, W, 3) BGR."""
+    return renderer.render(frame.alpha_exp, frame.euler_rad)
+
+
+def write_picture(renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], out: Path) -> None:
+    """Write the first tracked face as a PNG; it appears only when it is whole."""
+    import os
+
+    import cv2
+
+    for frame in frames:
+        if frame is not None and frame.tracked:
+            temporary = out.with_name(f".{out.stem}.part.png")
+            cv2.imwrite(str(temporary), draw_frame(renderer, frame))
+            os.replace(temporary, out)
+            return
+    raise StreamError("the stream ended before a face was tracked")
+
+
+def write_video(
+    stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], out: Path, show: object
+) -> None:
+    """Write every frame at its capture time."""
+    from avatar_bridge.video_writer import VideoWriter
+
+    rate = stream.hello.rate_hz if stream.hello and stream.hello.rate_hz else 30.0
+    with VideoWriter(out, rate) as video:
+        newest = -1
+        with suppress(KeyboardInterrupt):
+            for frame in frames:
+                if frame is not None and frame.capture_time_ns > newest:
+                    newest = frame.capture_time_ns
+                    video.write(draw_frame(renderer, frame), newest)
+                    if callable(show):
+                        show(0, f"writing {out}: {video.frames_written} frames; Ctrl-C ends")
