@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import as_file, files
@@ -54,6 +55,10 @@ class DynamicExpressionModel:
             raise AssetError(f"the face model has {self.tensor.n_expressions} expressions but {len(self.names)} names")
         if self.identity_mean.shape != (self.n_identity,) or self.identity_std.shape != (self.n_identity,):
             raise AssetError(f"the identity prior must have {self.n_identity} entries, got {self.identity_mean.shape}")
+        for name in ("triangles", "landmarks", "lines"):
+            indices = getattr(self.topology, name)
+            if indices.min() < 0 or indices.max() >= self.tensor.n_vertices:
+                raise AssetError(f"the face model's {name} point beyond its {self.tensor.n_vertices} vertices")
 
     @property
     def n_identity(self) -> int:
@@ -120,7 +125,7 @@ def neutral_weight(alpha_exp: Float32) -> Float32:
 def load_face_model(path: Path) -> DynamicExpressionModel:
     """Read a face model that `DynamicExpressionModel.save` wrote; AssetError where the file is not one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # np.load(path) leaks broken files
             arrays = {key: archive[key] for key in archive.files}
         if int(arrays["schema_version"]) != SCHEMA_VERSION:
             raise AssetError(
@@ -130,7 +135,7 @@ def load_face_model(path: Path) -> DynamicExpressionModel:
         return _from_arrays(arrays)
     except FileNotFoundError as error:
         raise AssetError(f"{path}: no such face model file") from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise AssetError(
             f"{path}: not a whole face model ({error}); install the program again or rebuild it"
         ) from error

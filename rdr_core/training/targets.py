@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -66,11 +67,11 @@ class TargetTable:
     def load(cls, path: Path) -> TargetTable:
         """Read what `save` wrote; DataError where it is not that."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return cls(**{field.name: archive[field.name] for field in fields(cls)})
         except FileNotFoundError as error:
             raise DataError(f"{path}: no such table of fits; make it with rdr fit") from error
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise DataError(f"{path}: not a table of fits ({error}); make it again with rdr fit") from error
 
 
