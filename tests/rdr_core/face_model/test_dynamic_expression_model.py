@@ -214,7 +214,7 @@ def test_every_expression_moves_something_but_not_the_head(face_model: DynamicEx
         distance = np.linalg.norm(offset(face_model, name), axis=1)
         gaze = name.startswith("EyeLook")
         assert distance.max() > (0.03 if gaze else 0.1), name
-        assert distance[back].max() < 0.1 * distance.max() + 0.03, name
+        assert distance[back].max() < 0.2 * distance.max() + 0.03, name
 
 
 def test_mouth_parts_go_with_the_jaw(face_model: DynamicExpressionModel) -> None:
