@@ -13,8 +13,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
-from avatar_bridge.eyes import eye_texture, eye_uv, find_eyeballs
+from avatar_bridge.eyes import Gaze, ball_center, eye_texture, eye_uv, find_eyeballs
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
 from rdr_core.types import Float32, UInt8
 
@@ -45,7 +46,9 @@ class Part:
     texture: UInt8 | None = None
     """(H, W, 3) RGB, where there is uv."""
     colors: Float32 | None = None
-    """(V, 3) RGB in [0, 1], or None."""
+    """(V, 3) RGB in [0, 1], linear light, or None."""
+    gaze: Gaze | None = None
+    """For an eyeball: how it turns."""
 
     @cached_property
     def _moving(self) -> tuple[np.ndarray, Float32]:
@@ -56,9 +59,11 @@ class Part:
     def vertices(self, alpha_exp: Float32) -> Float32:
         """(E,) -> (V, 3) cm."""
         moving, offsets = self._moving
+        # einsum, not @: BLAS threads go on spinning after so small a product and starve a software renderer
+        moved = np.einsum("e,em->m", np.asarray(alpha_exp, np.float32), offsets)
         vertices = self.neutral.copy()
-        vertices[moving] += (np.asarray(alpha_exp, np.float32) @ offsets).reshape(-1, 3)
-        return vertices
+        vertices[moving] += moved.reshape(-1, 3)
+        return vertices if self.gaze is None else self.gaze.turn(vertices, alpha_exp)
 
     @cached_property
     def _corner_points(self) -> np.ndarray:
@@ -66,7 +71,10 @@ class Part:
         return np.ascontiguousarray(self.welded[self.triangles].T.ravel())
 
     def normals(self, vertices: Float32) -> Float32:
-        """(V, 3) -> (V, 3) unit normals, weighted by area."""
+        """(V, 3) -> (V, 3) unit normals, weighted by area; those of an eyeball are a sphere's: its cornea is not modelled."""
+        if self.gaze is not None:
+            outward = vertices - self.gaze.pivot
+            return outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-12)
         a, b, c = vertices[self.triangles.T]
         u, v = (b - a).T, (c - a).T
         face = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
@@ -90,6 +98,8 @@ class Avatar:
             raise AvatarError("this face model has no texture coordinates; use the default one for the preview")
         alpha_id = model.identity_mean if alpha_id is None else alpha_id
         neutral, offsets = model.blendshapes(alpha_id)
+        closing = Closing.of(neutral, offsets, topology.landmarks)
+        neutral, offsets = closing.apply(neutral, offsets)
         keys = np.concatenate(
             [topology.triangles.reshape(-1, 1), np.round(topology.triangle_uv.reshape(-1, 2) * 4096)], axis=1
         )
@@ -99,30 +109,33 @@ class Avatar:
         uv = topology.triangle_uv.reshape(-1, 2)[first]
         triangles = index.reshape(-1, 3).astype(np.int32)
         skin = Part(triangles, neutral[source], offsets[:, source], welded, 0.72, uv=uv, texture=texture)
-        accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
+        accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id, closing)
         return cls((skin, *accessories))
 
 
-def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32) -> tuple[Part, ...]:
+def _accessories(
+    model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32, closing: Closing
+) -> tuple[Part, ...]:
     """Eyes with a painted iris, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
-    neutral, offsets = extra.tensor.contract_identity(alpha_id)
+    neutral, offsets = closing.apply(*extra.tensor.contract_identity(alpha_id))
     mean = extra.tensor.contract_identity(model.identity_mean)[0]
     eyeballs = find_eyeballs(extra)
-    far, near = _MOUTH_DEPTH_CM
-    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[:, 2:] - far) / (near - far), 0, 1) ** 2
-    colors = (extra.colors**2 * lit).astype(np.float32)  # linear light
+    rest = np.setdiff1d(np.arange(len(mean)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
 
     def part(vertices: np.ndarray, roughness: float, **surface: Any) -> Part:
         inside = np.isin(extra.triangles, vertices).all(axis=1)
         triangles = np.searchsorted(vertices, extra.triangles[inside]).astype(np.int32)
-        surface = {name: value[vertices] if name == "colors" else value for name, value in surface.items()}
-        welded = np.arange(len(vertices))
-        return Part(triangles, neutral[vertices], offsets[:, vertices], welded, roughness, **surface)
+        return Part(
+            triangles, neutral[vertices], offsets[:, vertices], np.arange(len(vertices)), roughness, **surface
+        )
 
-    texture = eye_texture()
-    eyes = [part(ball, 0.12, uv=eye_uv(mean[ball]), texture=texture) for ball in eyeballs]
-    rest = np.setdiff1d(np.arange(len(mean)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
-    return (*eyes, part(rest, 0.5, colors=colors))
+    eyes = []
+    for ball in eyeballs:
+        gaze = Gaze(ball_center(neutral[ball]), is_left=bool(mean[ball, 0].mean() > 0))
+        eyes.append(part(ball, 0.12, uv=eye_uv(mean[ball]), texture=eye_texture(), gaze=gaze))
+    far, near = _MOUTH_DEPTH_CM
+    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[rest, 2:] - far) / (near - far), 0, 1) ** 2
+    return (*eyes, part(rest, 0.5, colors=(extra.colors[rest] ** 2 * lit).astype(np.float32)))
 
 
 @lru_cache(maxsize=1)

@@ -1,13 +1,16 @@
-"""The avatar's eyeballs: which vertices they are, and an iris painted by angle from the gaze axis."""
+"""The avatar's eyeballs: which vertices they are, how they turn, and an iris painted by angle from the gaze axis."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories
+from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import Float32, UInt8
 
 TEXTURE_PX: Final = 256
@@ -15,6 +18,33 @@ _SPAN_DEG: Final = 60.0
 """Angle from the gaze axis at the rim of the texture; farther back the rim's colour goes on."""
 _IRIS_DEG, _PUPIL_DEG = 23.0, 9.5
 _PUPIL_BRIGHTNESS: Final = 0.1  # only pupils are as dark among the accessories' colours
+_UP_DEG, _DOWN_DEG, _SIDE_DEG = 25.0, 30.0, 35.0
+"""How far the coefficients 1 turn an eye: as far as the lids of the face model follow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gaze:
+    """An eyeball that turns about its centre: the face model's gaze expressions move the lids alone."""
+
+    pivot: Float32
+    """(3,) cm."""
+    is_left: bool
+    """The subject's left eye."""
+
+    def turn(self, vertices: Float32, alpha_exp: Float32) -> Float32:
+        """(V, 3) vertices of the eye looking ahead, (46,) -> (V, 3)."""
+        rotation = gaze_rotation(alpha_exp, self.is_left).astype(np.float32)
+        return (vertices - self.pivot) @ rotation.T + self.pivot
+
+
+def gaze_rotation(alpha_exp: Float32, is_left: bool) -> np.ndarray:
+    """(46,) -> (3, 3) rotation of an eyeball in the head."""
+    side = "L" if is_left else "R"
+    up, down, inward, outward = (
+        float(alpha_exp[BLENDSHAPE_NAMES.index(f"EyeLook{way}_{side}")]) for way in ("Up", "Down", "In", "Out")
+    )
+    yaw_deg = _SIDE_DEG * (outward - inward) * (1 if is_left else -1)  # the left eye turns outward to +x
+    return matrix_from_euler(np.radians([_UP_DEG * up - _DOWN_DEG * down, yaw_deg, 0.0]))
 
 
 def find_eyeballs(accessories: Accessories) -> list[np.ndarray]:
@@ -33,9 +63,14 @@ def find_eyeballs(accessories: Accessories) -> list[np.ndarray]:
     return [np.flatnonzero(piece == number) for number in with_pupil]
 
 
+def ball_center(ball: Float32) -> Float32:
+    """(n, 3) vertices of an eyeball -> (3,) cm."""
+    return ((ball.max(axis=0) + ball.min(axis=0)) / 2).astype(np.float32)
+
+
 def eye_uv(ball: Float32) -> Float32:
     """(n, 3) vertices of an eyeball that looks along +z, cm -> (n, 2) texture coordinates, v down."""
-    outward = ball - (ball.max(axis=0) + ball.min(axis=0)) / 2
+    outward = ball - ball_center(ball)
     sideways = np.hypot(outward[:, 0], outward[:, 1])
     angle_deg = np.degrees(np.arctan2(sideways, outward[:, 2]))
     reach = np.minimum(angle_deg / _SPAN_DEG, 1) / np.maximum(sideways, 1e-9)
@@ -48,11 +83,11 @@ def eye_texture() -> UInt8:
     y, x = (np.mgrid[:TEXTURE_PX, :TEXTURE_PX] + 0.5) / TEXTURE_PX * 2 - 1
     angle_deg, around = np.hypot(x, y) * _SPAN_DEG, np.arctan2(y, x)
     fibres = 0.5 + 0.25 * np.sin(around * 41 + 2 * np.sin(around * 7)) + 0.25 * np.sin(around * 67 + np.cos(around * 5))
-    depth = np.clip((angle_deg - _PUPIL_DEG) / (_IRIS_DEG - _PUPIL_DEG), 0, 1)
+    depth = np.clip((angle_deg - _PUPIL_DEG) / (_IRIS_DEG - _PUPIL_DEG), 0, 1)[..., None]
     inner, outer = np.array([118, 78, 44.0]), np.array([74, 46, 28.0])
-    iris = (inner + (outer - inner) * depth[..., None]) * (0.75 + 0.5 * fibres[..., None] * (1 - depth[..., None] ** 2))
+    iris = (inner + (outer - inner) * depth) * (0.75 + 0.5 * fibres[..., None] * (1 - depth**2))
     iris *= 1 - 0.6 * _step(angle_deg, _IRIS_DEG - 4, _IRIS_DEG)[..., None]
-    white = np.array([212, 206, 202.0]) - np.array([26, 52, 52.0]) * _step(angle_deg, 30, _SPAN_DEG)[..., None]
+    white = np.array([196, 190, 187.0]) - np.array([30, 58, 58.0]) * _step(angle_deg, 28, _SPAN_DEG)[..., None]
     color = iris + (white - iris) * _step(angle_deg, _IRIS_DEG - 1, _IRIS_DEG + 1.5)[..., None]
     color *= 0.06 + 0.94 * _step(angle_deg, _PUPIL_DEG - 1, _PUPIL_DEG + 1)[..., None]
     return np.clip(color, 0, 255).astype(np.uint8)

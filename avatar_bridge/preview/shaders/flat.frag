@@ -1,5 +1,5 @@
 #version 330 core
-// Texture times light, and one highlight of the key light as strong as the surface is smooth.
+// Texture times light, and one highlight of the key light: strong on smooth surfaces, weak on dark rough ones (hair).
 
 struct Material {
     vec4 base_color_factor;
@@ -28,6 +28,7 @@ void main()
 #endif
     float smooth_part = 1.0 - material.roughness_factor;
     float shine = max(dot(normalize(world_normal), HALFWAY), 0.0);
-    float highlight = smooth_part * smooth_part * exp2((shine - 1.0) * mix(12.0, 700.0, smooth_part * smooth_part));
+    float wet = smooth_part * smooth_part;
+    float highlight = mix(dot(base, vec3(0.33)), 1.0, wet) * wet * exp2((shine - 1.0) * mix(12.0, 700.0, wet));
     frag_color = vec4(sqrt(clamp(base * light + highlight, 0.0, 1.0)), 1.0);
 }
