@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from rdr_core.geometry.backend import Array, namespace
+from rdr_core.geometry.backend import Array, constant, namespace
+
+
+# Rx(-pitch), Ry(yaw), Rz(-roll), each as cos * _COS + sin * _SIN + _REST: few operations, which counts in a graph that runs
+# them at every refinement step
+_COS = np.array([np.diag(d) for d in ([0, 1, 1], [1, 0, 1], [1, 1, 0])], np.float64)
+_SIN = np.array(
+    [
+        [[0, 0, 0], [0, 0, 1], [0, -1, 0]],
+        [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
+        [[0, 1, 0], [-1, 0, 0], [0, 0, 0]],
+    ],
+    np.float64,
+)
+_REST = np.array([np.diag(d) for d in ([1, 0, 0], [0, 1, 0], [0, 0, 1])], np.float64)
 
 
 def matrix_from_euler(euler_rad: Array) -> Array:
     """(..., 3) pitch, yaw, roll -> (..., 3, 3) rotation matrices."""
     xp = namespace(euler_rad)
-    pitch, yaw, roll = euler_rad[..., 0], euler_rad[..., 1], euler_rad[..., 2]
-    sp, cp, sy, cy, sr, cr = xp.sin(pitch), xp.cos(pitch), xp.sin(yaw), xp.cos(yaw), xp.sin(roll), xp.cos(roll)
-    rows = (
-        (cy * cr + sy * sp * sr, cy * sr - sy * sp * cr, sy * cp),
-        (-cp * sr, cp * cr, sp),
-        (-sy * cr + cy * sp * sr, -sy * sr - cy * sp * cr, cy * cp),
-    )
-    return xp.stack([xp.stack(row, -1) for row in rows], -2)
+    angle = euler_rad[..., None, None]
+    cos, sin, rest = (constant(values, euler_rad) for values in (_COS, _SIN, _REST))
+    turns = xp.cos(angle) * cos + xp.sin(angle) * sin + rest
+    return turns[..., 1, :, :] @ turns[..., 0, :, :] @ turns[..., 2, :, :]
 
 
 def euler_from_matrix(matrix: Array) -> Array:

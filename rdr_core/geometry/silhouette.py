@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rdr_core.geometry.backend import Array, namespace
+from rdr_core.geometry.backend import Array, namespace, take, take_along
 
 _REACH = 3  # vertices to either side for the tangent along a line: lines zigzag by less than that
 
@@ -23,9 +23,9 @@ def facing(points: Array) -> Array:
     n_lines, length = points.shape[-3], points.shape[-2]
     steps, lines = np.arange(length), np.arange(n_lines)
     ahead, behind = np.minimum(steps + _REACH, length - 1), np.maximum(steps - _REACH, 0)
-    along = points[..., ahead, :] - points[..., behind, :]
+    along = take(points, ahead, -2) - take(points, behind, -2)
     below, above = np.minimum(lines + 1, n_lines - 1), np.maximum(lines - 1, 0)
-    across = points[..., below, :, :] - points[..., above, :, :]
+    across = take(points, below, -3) - take(points, above, -3)
     return along[..., 1] * across[..., 0] - along[..., 0] * across[..., 1]
 
 
@@ -46,16 +46,7 @@ def contour_on_lines(points: Array) -> tuple[Array, Array]:
     first = (hidden * 1).argmax(-1)  # 0 where none is hidden, too
     never = ~hidden.any(-1)
     step = xp.clip(xp.where(never, length - 1, first) - 1, 0, length - 2)
-    before = (
-        xp.take_along_axis(front, step[..., None], -1)[..., 0]
-        if xp is np
-        else front.gather(-1, step[..., None])[..., 0]
-    )
-    after = (
-        xp.take_along_axis(front, step[..., None] + 1, -1)[..., 0]
-        if xp is np
-        else front.gather(-1, step[..., None] + 1)[..., 0]
-    )
+    before, after = (take_along(front, (step + k)[..., None], -1)[..., 0] for k in (0, 1))
     crossing = before / xp.where(before - after == 0, xp.ones_like(before), before - after)
     weight = xp.where(never, xp.ones_like(crossing), xp.where(first == 0, xp.zeros_like(crossing), crossing))
     return step, xp.clip(weight, 0.0, 1.0)

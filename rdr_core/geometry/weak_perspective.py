@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from rdr_core.geometry.backend import Array, namespace
+from rdr_core.geometry.backend import Array, constant, namespace
 from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 from rdr_core.types import Float32
+
+_IMAGE_Y_IS_DOWN = np.array([1.0, -1.0, 1.0])
+_TO_THREE = np.eye(2, 3)
 
 
 def project(vertices: Array, euler_rad: Array, translation: Array, scale: Array) -> Array:
@@ -15,18 +18,16 @@ def project(vertices: Array, euler_rad: Array, translation: Array, scale: Array)
     Args:
         vertices: (..., n, 3) model frame, cm.
         euler_rad: (..., 3) pitch, yaw, roll.
-        translation: (..., 2 or 3) image position of the model's origin, px; a third component is not observable and
-        unused. scale: (...,) f, px per cm.
+        translation: (..., 2 or 3) image position of the model's origin, px; a third component is unobservable, unused.
+        scale: (...,) f, px per cm.
 
     Returns:
         (..., n, 3) image x, y (y down) and depth, all px; larger depth is nearer.
     """
     xp = namespace(vertices)
     turned = vertices @ xp.swapaxes(matrix_from_euler(euler_rad), -1, -2)
-    scaled = turned * scale[..., None, None]
-    x = scaled[..., 0] + translation[..., 0, None]
-    y = translation[..., 1, None] - scaled[..., 1]
-    return xp.stack([x, y, scaled[..., 2]], -1)
+    place = translation[..., :2] @ constant(_TO_THREE, translation)
+    return turned * (scale[..., None, None] * constant(_IMAGE_Y_IS_DOWN, vertices)) + place[..., None, :]
 
 
 def fit_pose(vertices: Float32, points: Float32, weights: Float32 | None = None) -> tuple[Float32, Float32, float]:
