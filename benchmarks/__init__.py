@@ -1,0 +1,1 @@
+"""Measurements of speed; results are JSON with facts of the machine. Ratios within one run compare, times do not."""
