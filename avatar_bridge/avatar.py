@@ -15,7 +15,7 @@ import numpy as np
 
 from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
-from avatar_bridge.eyes import Gaze, ball_center, eye_texture, eye_uv, find_eyeballs
+from avatar_bridge.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
 from rdr_core.types import Float32, UInt8
 
@@ -71,10 +71,7 @@ class Part:
         return np.ascontiguousarray(self.welded[self.triangles].T.ravel())
 
     def normals(self, vertices: Float32) -> Float32:
-        """(V, 3) -> (V, 3) unit normals, weighted by area; those of an eyeball are a sphere's: its cornea is not modelled."""
-        if self.gaze is not None:
-            outward = vertices - self.gaze.pivot
-            return outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-12)
+        """(V, 3) -> (V, 3) unit normals, weighted by area."""
         a, b, c = vertices[self.triangles.T]
         u, v = (b - a).T, (c - a).T
         face = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
@@ -116,26 +113,27 @@ class Avatar:
 def _accessories(
     model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32, closing: Closing
 ) -> tuple[Part, ...]:
-    """Eyes with a painted iris, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
+    """Two eyes, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
     neutral, offsets = closing.apply(*extra.tensor.contract_identity(alpha_id))
-    mean = extra.tensor.contract_identity(model.identity_mean)[0]
     eyeballs = find_eyeballs(extra)
-    rest = np.setdiff1d(np.arange(len(mean)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
-
-    def part(vertices: np.ndarray, roughness: float, **surface: Any) -> Part:
-        inside = np.isin(extra.triangles, vertices).all(axis=1)
-        triangles = np.searchsorted(vertices, extra.triangles[inside]).astype(np.int32)
-        return Part(
-            triangles, neutral[vertices], offsets[:, vertices], np.arange(len(vertices)), roughness, **surface
-        )
-
-    eyes = []
-    for ball in eyeballs:
-        gaze = Gaze(ball_center(neutral[ball]), is_left=bool(mean[ball, 0].mean() > 0))
-        eyes.append(part(ball, 0.12, uv=eye_uv(mean[ball]), texture=eye_texture(), gaze=gaze))
+    eyes = tuple(_eye(*ball_of(neutral[ball]), len(offsets)) for ball in eyeballs)
+    rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
+    inside = np.isin(extra.triangles, rest).all(axis=1)
+    triangles = np.searchsorted(rest, extra.triangles[inside]).astype(np.int32)
     far, near = _MOUTH_DEPTH_CM
-    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[rest, 2:] - far) / (near - far), 0, 1) ** 2
-    return (*eyes, part(rest, 0.5, colors=(extra.colors[rest] ** 2 * lit).astype(np.float32)))
+    depth = extra.tensor.rows(rest).contract_identity(model.identity_mean)[0][:, 2:]
+    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((depth - far) / (near - far), 0, 1) ** 2
+    colors = (extra.colors[rest] ** 2 * lit).astype(np.float32)
+    return (*eyes, Part(triangles, neutral[rest], offsets[:, rest], np.arange(len(rest)), 0.5, colors=colors))
+
+
+def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
+    directions, triangles, uv = unit_sphere()
+    still = np.zeros((n_expressions, len(directions), 3), np.float32)
+    gaze = Gaze(center, is_left=bool(center[0] > 0))
+    vertices = center + np.float32(radius) * directions
+    welded = np.arange(len(vertices))
+    return Part(triangles, vertices, still, welded, 0.12, uv=uv, texture=eye_texture(), gaze=gaze)
 
 
 @lru_cache(maxsize=1)

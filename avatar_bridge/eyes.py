@@ -1,4 +1,7 @@
-"""The avatar's eyeballs: which vertices they are, how they turn, and an iris painted by angle from the gaze axis."""
+"""The avatar's eyes: spheres in place of the face model's eyeballs, which have a hole beside the pupil.
+
+They turn with the gaze expressions, and their iris is painted by angle from the gaze axis.
+"""
 
 from __future__ import annotations
 
@@ -63,18 +66,24 @@ def find_eyeballs(accessories: Accessories) -> list[np.ndarray]:
     return [np.flatnonzero(piece == number) for number in with_pupil]
 
 
-def ball_center(ball: Float32) -> Float32:
-    """(n, 3) vertices of an eyeball -> (3,) cm."""
-    return ((ball.max(axis=0) + ball.min(axis=0)) / 2).astype(np.float32)
+def ball_of(eyeball: Float32) -> tuple[Float32, float]:
+    """(n, 3) vertices of an eyeball, a shell with an inner and an outer wall -> centre (3,) and outer radius, cm."""
+    center = ((eyeball.max(axis=0) + eyeball.min(axis=0)) / 2).astype(np.float32)
+    return center, float(np.quantile(np.linalg.norm(eyeball - center, axis=1), 0.75))
 
 
-def eye_uv(ball: Float32) -> Float32:
-    """(n, 3) vertices of an eyeball that looks along +z, cm -> (n, 2) texture coordinates, v down."""
-    outward = ball - ball_center(ball)
-    sideways = np.hypot(outward[:, 0], outward[:, 1])
-    angle_deg = np.degrees(np.arctan2(sideways, outward[:, 2]))
-    reach = np.minimum(angle_deg / _SPAN_DEG, 1) / np.maximum(sideways, 1e-9)
-    return (0.5 + 0.5 * outward[:, :2] * [1, -1] * reach[:, None]).astype(np.float32)
+def unit_sphere(rings: int = 20, sectors: int = 32) -> tuple[Float32, np.ndarray, Float32]:
+    """A sphere whose rings lie about +z, denser in front: (V, 3) unit vectors, (T, 3) triangles, (V, 2) uv, v down."""
+    angle = np.pi * np.linspace(0, 1, rings + 1) ** 1.5
+    around = 2 * np.pi * np.arange(sectors) / sectors
+    x, y = np.outer(np.sin(angle), np.cos(around)), np.outer(np.sin(angle), np.sin(around))
+    vertices = np.stack([x, y, np.broadcast_to(np.cos(angle)[:, None], x.shape)], axis=-1).reshape(-1, 3)
+    ring, sector = (grid.ravel() for grid in np.mgrid[:rings, :sectors])
+    here, beside = ring * sectors + sector, ring * sectors + (sector + 1) % sectors
+    quads = np.stack([here, here + sectors, beside + sectors, here, beside + sectors, beside], axis=1)
+    reach = 0.5 * np.minimum(np.degrees(angle) / _SPAN_DEG, 1)
+    uv = 0.5 + np.stack([np.outer(reach, np.cos(around)), -np.outer(reach, np.sin(around))], axis=-1).reshape(-1, 2)
+    return vertices.astype(np.float32), quads.reshape(-1, 3).astype(np.int32), uv.astype(np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +96,7 @@ def eye_texture() -> UInt8:
     inner, outer = np.array([118, 78, 44.0]), np.array([74, 46, 28.0])
     iris = (inner + (outer - inner) * depth) * (0.75 + 0.5 * fibres[..., None] * (1 - depth**2))
     iris *= 1 - 0.6 * _step(angle_deg, _IRIS_DEG - 4, _IRIS_DEG)[..., None]
-    white = np.array([196, 190, 187.0]) - np.array([30, 58, 58.0]) * _step(angle_deg, 28, _SPAN_DEG)[..., None]
+    white = np.array([184, 179, 176.0]) - np.array([30, 58, 58.0]) * _step(angle_deg, 28, _SPAN_DEG)[..., None]
     color = iris + (white - iris) * _step(angle_deg, _IRIS_DEG - 1, _IRIS_DEG + 1.5)[..., None]
     color *= 0.06 + 0.94 * _step(angle_deg, _PUPIL_DEG - 1, _PUPIL_DEG + 1)[..., None]
     return np.clip(color, 0, 255).astype(np.uint8)

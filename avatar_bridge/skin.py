@@ -1,9 +1,9 @@
 """Derive the shipped skin from a VALID atlas (MIT): `python -m avatar_bridge.skin`.
 
-The default face model's texture coordinates point into the atlases. What lies outside the charts, VALID's own and those
-that our model uses, is filled with the nearest colour inside: so bilinear sampling and mipmaps bleed no foreign colour in
-at the seams, and the triangles with which our model bridges the cuts in VALID's scalp show hair. The slit of the closed
-mouth becomes lip, because the inner lips of our model are folded onto it.
+The default face model's texture coordinates point into the atlases. What lies outside the charts, VALID's own and
+those that our model uses, is filled with the nearest colour inside: so bilinear sampling and mipmaps bleed no foreign
+colour in at the seams, and the triangles with which our model bridges the cuts in VALID's scalp show hair. The slit of
+the closed mouth becomes lip, because the inner lips of our model are folded onto it.
 """
 
 from __future__ import annotations
