@@ -78,7 +78,9 @@ def face_frames(
             face = frames[0].face_id if face is None else face
         elif time.monotonic() - last > (idle if heard else wait):
             break
-        yield from frames or [None]
+        yield from frames
+        if not frames:
+            yield None
     if not heard:
         raise StreamError(f"no face on {stream.endpoint} within {wait:g} s: start one with rdr track")
 

@@ -39,7 +39,10 @@ def read_image(path: Path) -> UInt8:
     """Read a picture as (H, W, 3) BGR; DataError where the file is missing or no picture."""
     if not path.is_file():
         raise DataError(f"{path}: no such picture")
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):  # no permission; an empty file, or more pixels than OpenCV takes
+        image = None
     if image is None:
         raise DataError(f"{path}: not a picture that can be read (JPEG, PNG, WebP, BMP are)")
     return image

@@ -11,9 +11,8 @@ import numpy as np
 
 from rdr_core.geometry.backend import Array, constant, namespace
 
-
-# Rx(-pitch), Ry(yaw), Rz(-roll), each as cos * _COS + sin * _SIN + _REST: few operations, which counts in a graph that runs
-# them at every refinement step
+# Rx(-pitch), Ry(yaw), Rz(-roll), each as cos * _COS + sin * _SIN + _REST: few operations, which counts in a graph that
+# runs them at every refinement step
 _COS = np.array([np.diag(d) for d in ([0, 1, 1], [1, 0, 1], [1, 1, 0])], np.float64)
 _SIN = np.array(
     [
