@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -139,6 +140,15 @@ def train(
     progress(first_step, {"total": float("nan")})
     logger.info("training on %s%s from step %d of %d", device, " in bf16" if bf16 else "", first_step, config.steps)
     batches = sampler.stream(first_step)
+    done = first_step
+    scores: dict[str, float] = {}
+
+    def save() -> None:
+        facts = info | {"step": done, "train": asdict(config), "validation": scores}
+        everything = prefixed("network.", network) | prefixed("average.", average) | optimizer_tensors(optimizer)
+        save_checkpoint(run_dir / "last.safetensors", network_config, everything, facts)
+        save_checkpoint(run_dir / "weights.safetensors", network_config, prefixed("network.", average), facts)
+
     try:
         network.train()
         for step in range(first_step, config.steps):
@@ -148,25 +158,27 @@ def train(
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 output = network(batch.image.contiguous(memory_format=torch.channels_last))
             losses = loss_of(output, batch)
+            values = {name: float(value.detach()) for name, value in losses.items()}
+            if not math.isfinite(values["total"]):
+                raise ConfigError(
+                    f"the loss is {values['total']} at step {step + 1}: lower --train.peak-lr and start again"
+                )
             optimizer.zero_grad(set_to_none=True)
             losses["total"].backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
             optimizer.step()
             update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
-            values = {name: float(value.detach()) for name, value in losses.items()}
+            done = step + 1
             log.add(values)
             progress(1, values)
-            if (step + 1) % config.every == 0 or step + 1 == config.steps:
+            if done % config.every == 0 or done == config.steps:
                 scores = validate(average, held_out, device)
-                log.write(step + 1, optimizer.param_groups[0]["lr"], scores)
-                facts = info | {"step": step + 1, "train": asdict(config), "validation": scores}
-                save_checkpoint(
-                    run_dir / "last.safetensors",
-                    network_config,
-                    prefixed("network.", network) | prefixed("average.", average) | optimizer_tensors(optimizer),
-                    facts,
-                )
-                save_checkpoint(run_dir / "weights.safetensors", network_config, prefixed("network.", average), facts)
+                log.write(done, optimizer.param_groups[0]["lr"], scores)
+                save()
+    except KeyboardInterrupt:
+        if done > first_step:
+            save()
+        raise
     finally:
         batches.close()
         log.close()
