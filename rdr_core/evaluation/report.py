@@ -21,7 +21,7 @@ def write_report(folder: Path, evaluations: Iterable[Evaluation]) -> Path:
     scores = {}
     for evaluation in evaluations:
         slug = evaluation.title.split(" (")[0].replace(" ", "_").lower()
-        scores[evaluation.title] = {name: round(value, 4) for name, value in evaluation.scores.items()}
+        scores[evaluation.title] = {name: round(float(value), 4) for name, value in evaluation.scores.items()}
         with (folder / f"{slug}.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["name", "nme"])

@@ -9,10 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
 from rdr_core.fitting.contour import visible_landmarks
 from rdr_core.geometry.weak_perspective import project
+from rdr_core.modeling.build import RdrConfig, build_rdr
+from rdr_core.modeling.rdr import RDR
 from rdr_core.types import Float32, Pose, UInt8
 
 DrawFace = Callable[..., tuple[UInt8, Float32]]
@@ -64,3 +67,35 @@ def draw_face(face_model: DynamicExpressionModel) -> DrawFace:
         return picture, shape.astype(np.float32)
 
     return draw
+
+
+TINY = RdrConfig(
+    crop_size=64, width=8, deconv_channels=(32, 16), lateral=True, steps=2, window=8 / 64, samples=3, hidden=32
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> RdrConfig:
+    """Return a network size that runs in milliseconds."""
+    return TINY
+
+
+@pytest.fixture
+def tiny_network(face_model: DynamicExpressionModel) -> RDR:
+    """Return a small network in evaluation mode whose batch norms, statistics and outputs are far from trivial."""
+    torch.manual_seed(7)
+    network = build_rdr(TINY, face_model)
+    pose_mean = torch.tensor([0.1, 0.0, 0.0, 0.5, 0.45, 0.0, 0.05])
+    pose_std = torch.tensor([0.2, 0.5, 0.2, 0.03, 0.03, 1.0, 0.005])
+    prior = torch.from_numpy(face_model.identity_mean), torch.from_numpy(face_model.identity_std)
+    network.set_statistics(pose_mean, pose_std, *prior, torch.full((46,), 0.1))
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, std=0.2)
+            module.running_mean = 0.2 * torch.randn_like(module.bias)
+            module.running_var = 0.5 + torch.rand_like(module.bias)
+    for unit in (network.refinement.pe_lstm, network.refinement.c_lstm):
+        torch.nn.init.normal_(unit.output.weight, std=0.3)
+        torch.nn.init.normal_(unit.output.bias, std=0.1)
+    return network.eval()
