@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
+from rdr_core.face_model.core_tensor import CoreTensor
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
 from rdr_core.face_model.topology import mesh_edges
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.geometry.weak_perspective import project
@@ -27,9 +28,11 @@ _CURVE_BGR: Final = (90, 235, 90)
 
 
 def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: bool = True) -> UInt8:
-    """Draw a tracked face on a copy of an (H, W, 3) BGR picture."""
+    """Draw a tracked face on a copy of an (H, W, 3) BGR picture; a face without finite landmarks draws nothing."""
     image = image_bgr.copy()
     shape = face.prediction.shape
+    if not np.isfinite(shape).all():
+        return image
     unit = max(1, round(float(np.ptp(shape, axis=0).max()) / 220))  # line width that suits the face's size
     if mesh:
         _draw_mesh(image, face, unit)
@@ -37,17 +40,19 @@ def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: b
     _draw_axes(image, face, unit)
     _draw_label(image, face)
     if bars:
-        _draw_bars(image, face.prediction.alpha_exp)
+        _draw_bars(image, face)
     return image
 
 
 def _draw_mesh(image: UInt8, face: TrackedFace, unit: int) -> None:
-    prediction, model = face.prediction, default_face_model()
-    vertices = combine(*model.blendshapes(prediction.alpha_id), prediction.alpha_exp)
+    prediction = face.prediction
+    tensor, edges, sides = _drawn_mesh(default_face_model())
+    expression = np.append(np.float32(1), prediction.alpha_exp)  # of the neutral, then of the offsets
+    weights = np.tensordot(tensor.core, prediction.alpha_id, axes=(1, 0)) @ expression
+    vertices = (tensor.vertex_factor @ weights).reshape(-1, 3)
     pose = prediction.pose
     scale = np.float64(pose.scale_px_per_cm)
     projected = project(vertices, np.asarray(pose.euler_rad, np.float64), pose.translation_px, scale)
-    edges, sides = _drawn_edges(model)
     corners = projected[sides.reshape(-1, 2, 3)][..., :2]
     first, second = corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
     front = (first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0] < 0).any(axis=1)  # image y is down
@@ -58,8 +63,11 @@ def _draw_mesh(image: UInt8, face: TrackedFace, unit: int) -> None:
 
 
 @lru_cache(maxsize=2)
-def _drawn_edges(model: DynamicExpressionModel) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (M, 2) of the face's front without the diagonals of its quads, and the two triangles (M, 6) beside each."""
+def _drawn_mesh(model: DynamicExpressionModel) -> tuple[CoreTensor, np.ndarray, np.ndarray]:
+    """The face's front as (C_B of its vertices, edges (M, 2) without the diagonals of its quads, triangles beside).
+
+    The two triangles beside each edge are (M, 6) vertices.
+    """
     triangles = model.topology.triangles
     neutral = model.blendshapes()[0]
     low, high = neutral[model.topology.landmarks].min(axis=0), neutral[model.topology.landmarks].max(axis=0)
@@ -80,7 +88,9 @@ def _drawn_edges(model: DynamicExpressionModel) -> tuple[np.ndarray, np.ndarray]
         if np.linalg.norm(neutral[edge[0]] - neutral[edge[1]]) < longest[numbers].min() - 1e-6 or len(numbers) == 1
     ]
     edges = np.array([edge for edge, _ in kept])
-    return edges, triangles[np.array([numbers[:2] for _, numbers in kept])].reshape(-1, 6)
+    sides = triangles[np.array([numbers[:2] for _, numbers in kept])].reshape(-1, 6)
+    used = np.unique(sides)
+    return model.tensor.rows(used), np.searchsorted(used, edges), np.searchsorted(used, sides)
 
 
 def _draw_landmarks(image: UInt8, shape: Float32, unit: int) -> None:
@@ -114,20 +124,25 @@ def _draw_label(image: UInt8, face: TrackedFace) -> None:
     _text(image, text, (x, y), size)
 
 
-def _draw_bars(image: UInt8, alpha_exp: Float32) -> None:
-    strongest = np.argsort(-alpha_exp)[:N_BARS]
+def _draw_bars(image: UInt8, face: TrackedFace) -> None:
+    """The strongest coefficients in a panel at the bottom; faces stand beside each other by their ids."""
+    alpha_exp = face.prediction.alpha_exp
+    strongest = np.argsort(-alpha_exp, kind="stable")[:N_BARS]
     size = _text_size(image)
     row, width = round(34 * size), round(300 * size)
     top = image.shape[0] - row * N_BARS - 6
-    if top < 0 or width + 8 > image.shape[1]:
+    columns = image.shape[1] // (width + 8)
+    if top < 4 or columns < 1:
         return
-    panel = image[top - 4 :, : width + 8]
+    left = face.face_id % columns * (width + 8)
+    panel = image[top - 4 :, left : left + width + 8]
     panel[:] = panel // 2
     for line, index in enumerate(strongest):
         y = top + row * line
-        length = round(float(alpha_exp[index]) * width)
-        cv2.rectangle(image, (4, y + 2), (4 + length, y + row - 3), (170, 120, 50), -1)
-        _text(image, f"{BLENDSHAPE_NAMES[index]} {alpha_exp[index]:.2f}", (8, y + row - round(11 * size)), size)
+        length = round(float(np.clip(alpha_exp[index], 0, 1)) * width)
+        cv2.rectangle(image, (left + 4, y + 2), (left + 4 + length, y + row - 3), (170, 120, 50), -1)
+        at = left + 8, y + row - round(11 * size)
+        _text(image, f"{BLENDSHAPE_NAMES[index]} {alpha_exp[index]:.2f}", at, size)
 
 
 def _text_size(image: UInt8) -> float:
