@@ -23,7 +23,6 @@ _MOST_JAW: Final = 0.15
 """A model that would need more is not made like this one, and is left alone."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class Closing:
     """How to change blendshapes so that lids and lips meet."""

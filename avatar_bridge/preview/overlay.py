@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from avatar_bridge.preview.bars import FONT, draw_bars, put_text, text_size
 from rdr_core.face_model.core_tensor import CoreTensor
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
 from rdr_core.face_model.topology import mesh_edges
@@ -17,9 +17,7 @@ from rdr_core.geometry.weak_perspective import project
 from rdr_core.landmarks import CURVES
 from rdr_core.types import Float32, TrackedFace, UInt8
 
-N_BARS: Final = 6
 _SUBPIXEL: Final = 4  # bits of OpenCV's fixed-point coordinates
-_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _AXES_BGR: Final = ((60, 60, 240), (80, 200, 60), (240, 140, 40))
 _NOSE_TIP: Final = 30
 _AXIS_CM: Final = 5.0
@@ -40,7 +38,7 @@ def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: b
     _draw_axes(image, face, unit)
     _draw_label(image, face)
     if bars:
-        _draw_bars(image, face)
+        draw_bars(image, face.prediction.alpha_exp, face.face_id)
     return image
 
 
@@ -116,43 +114,12 @@ def _draw_axes(image: UInt8, face: TrackedFace, unit: int) -> None:
 def _draw_label(image: UInt8, face: TrackedFace) -> None:
     corner = face.prediction.shape.min(axis=0)
     pitch, yaw, roll = np.degrees(face.prediction.pose.euler_rad)
-    size = _text_size(image)
+    size = text_size(image)
     text = f"#{face.face_id}  {face.prediction.confidence:.2f}  yaw {yaw:+.0f} pitch {pitch:+.0f} roll {roll:+.0f}"
-    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
+    (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
     x = int(np.clip(corner[0], 4, max(4, image.shape[1] - width - 4)))
     y = int(np.clip(corner[1] - 0.12 * np.ptp(face.prediction.shape[:, 1]), height + 4, image.shape[0] - 4))
-    _text(image, text, (x, y), size)
-
-
-def _draw_bars(image: UInt8, face: TrackedFace) -> None:
-    """The strongest coefficients in a panel at the bottom; faces stand beside each other by their ids."""
-    alpha_exp = face.prediction.alpha_exp
-    strongest = np.argsort(-alpha_exp, kind="stable")[:N_BARS]
-    size = _text_size(image)
-    row, width = round(34 * size), round(300 * size)
-    top = image.shape[0] - row * N_BARS - 6
-    columns = image.shape[1] // (width + 8)
-    if top < 4 or columns < 1:
-        return
-    left = face.face_id % columns * (width + 8)
-    panel = image[top - 4 :, left : left + width + 8]
-    panel[:] = panel // 2
-    for line, index in enumerate(strongest):
-        y = top + row * line
-        length = round(float(np.clip(alpha_exp[index], 0, 1)) * width)
-        cv2.rectangle(image, (left + 4, y + 2), (left + 4 + length, y + row - 3), (170, 120, 50), -1)
-        at = left + 8, y + row - round(11 * size)
-        _text(image, f"{BLENDSHAPE_NAMES[index]} {alpha_exp[index]:.2f}", at, size)
-
-
-def _text_size(image: UInt8) -> float:
-    return float(np.clip(image.shape[1] / 1100, 0.36, 0.9))
-
-
-def _text(image: UInt8, text: str, origin: tuple[int, int], size: float) -> None:
-    shadow = (origin[0] + 1, origin[1] + 1)  # a thicker outline would be spaced wider
-    cv2.putText(image, text, shadow, _FONT, size, (0, 0, 0), 1, cv2.LINE_AA)
-    cv2.putText(image, text, origin, _FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
+    put_text(image, text, (x, y), size)
 
 
 def _fixed(points: Float32) -> np.ndarray:

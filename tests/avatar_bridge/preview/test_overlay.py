@@ -121,11 +121,10 @@ def test_mesh_covers_the_face_and_hides_its_far_side() -> None:
     marked = changed(alone, draw_overlay(picture, frontal, bars=False))
     left, right = marked[:, 0].min(), marked[:, 0].max()
     assert 300 - left == pytest.approx(right - 300, abs=6)
-    away = replace(frontal, prediction=replace(frontal.prediction, pose=Pose(np.array([0, np.pi, 0], np.float32),
-                   frontal.prediction.pose.translation_px, 18)))  # fmt: skip
-    behind = draw_overlay(picture, away, mesh=False, bars=False)
-    shown = changed(behind, draw_overlay(picture, away, bars=False))
-    assert len(shown) < 0.05 * len(marked), "a face that looks away shows no mesh"
+    away = face_at((300, 300), 18, (0, np.pi, 0))
+    alone = draw_overlay(picture, away, mesh=False, bars=False)
+    shown = changed(alone, draw_overlay(picture, away, bars=False))
+    assert len(shown) < 0.15 * len(marked), "from behind only the insides of lids and lips face the viewer"
 
 
 def test_bars_are_as_long_as_their_coefficients() -> None:

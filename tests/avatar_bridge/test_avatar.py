@@ -1,0 +1,250 @@
+"""The avatar's mesh: what moves, how it turns, what it closes. No OpenGL needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample_identity
+from avatar_bridge.closing import Closing
+from avatar_bridge.errors import AvatarError
+from avatar_bridge.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
+from avatar_bridge.skin import chart_mask, fill_outside
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.face_model.dynamic_expression_model import default_face_model
+from rdr_core.types import Float32
+
+E = len(BLENDSHAPE_NAMES)
+
+
+def expression(**values: float) -> Float32:
+    alpha_exp = np.zeros(E, np.float32)
+    for name, value in values.items():
+        alpha_exp[BLENDSHAPE_NAMES.index(name)] = value
+    return alpha_exp
+
+
+@pytest.fixture(scope="module")
+def avatar() -> Avatar:
+    return default_avatar()
+
+
+def tetrahedron() -> Part:
+    """A small part whose second vertex is there twice, as on a texture seam."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], np.float32)
+    triangles = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [4, 2, 3]], np.int32)
+    offsets = np.zeros((E, 5, 3), np.float32)
+    offsets[0, [1, 4], 0] = 1
+    offsets[1, 3, 2] = -0.5
+    return Part(triangles, corners, offsets, np.array([0, 1, 2, 3, 1]), 0.5)
+
+
+def test_vertices_are_linear_in_the_coefficients(avatar: Avatar) -> None:
+    alpha_exp = np.random.default_rng(0).uniform(0, 1, E).astype(np.float32)
+    for part in avatar.parts:
+        if part.gaze is None:
+            expected = part.neutral + np.einsum("e,evc->vc", alpha_exp, part.offsets)
+            # what hardly moves is left out
+            np.testing.assert_allclose(part.vertices(alpha_exp), expected, atol=0.02)
+
+
+def test_vertices_do_not_change_the_neutral(avatar: Avatar) -> None:
+    part = avatar.parts[0]
+    before = part.neutral.copy()
+    part.vertices(np.ones(E, np.float32))
+    np.testing.assert_array_equal(part.neutral, before)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_normals_are_unit_and_smooth_over_seams(first: float, second: float) -> None:
+    part = tetrahedron()
+    vertices = part.vertices(expression(**{BLENDSHAPE_NAMES[0]: first, BLENDSHAPE_NAMES[1]: second}))
+    normals = part.normals(vertices)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(normals[1], normals[4])
+    outward = vertices - vertices[:4].mean(axis=0)
+    assert ((normals * outward).sum(axis=1) > 0).all()
+
+
+def test_normal_of_a_corner_is_the_area_weighted_mean() -> None:
+    part = tetrahedron()
+    expected = np.array([-1, -1, -1]) / np.sqrt(3)  # three equal faces meet in the origin
+    np.testing.assert_allclose(part.normals(part.neutral)[0], expected, atol=1e-6)
+
+
+def test_a_vertex_without_area_has_a_finite_normal() -> None:
+    part = replace(tetrahedron(), neutral=np.zeros((5, 3), np.float32))
+    assert np.isfinite(part.normals(part.neutral)).all()
+
+
+def test_every_expression_but_gaze_moves_the_face(avatar: Avatar) -> None:
+    moved = np.linalg.norm(avatar.parts[0].offsets, axis=2).max(axis=1)
+    assert (moved > 0.1).all(), [BLENDSHAPE_NAMES[i] for i in np.flatnonzero(moved <= 0.1)]
+
+
+def test_parts_are_whole(avatar: Avatar) -> None:
+    assert [part.gaze is not None for part in avatar.parts].count(True) == 2
+    for part in avatar.parts:
+        count = len(part.neutral)
+        assert part.triangles.min() == 0
+        assert part.triangles.max() == count - 1, "no vertex is left over at the end"
+        assert part.offsets.shape == (E, count, 3)
+        assert (part.uv is None) == (part.texture is None)
+        if part.uv is not None:
+            assert part.uv.shape == (count, 2)
+            assert (part.uv >= -1e-3).all()
+            assert (part.uv <= 1 + 1e-3).all()
+
+
+def test_skin_is_the_face_model(avatar: Avatar) -> None:
+    skin, model = avatar.parts[0], default_face_model()
+    closed, _ = Closing.of(*model.blendshapes(), model.topology.landmarks).apply(*model.blendshapes())
+    for corner in (0, 1, 2):  # the same corners in the same order
+        np.testing.assert_allclose(
+            skin.neutral[skin.triangles[:, corner]], closed[model.topology.triangles[:, corner]], atol=1e-5
+        )
+    corners_uv = skin.uv[skin.triangles]  # type: ignore[index]
+    np.testing.assert_allclose(corners_uv, model.topology.triangle_uv, atol=1 / 4096)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_lids_and_lips_meet_on_every_identity(seed: int) -> None:
+    model = default_face_model()
+    landmarks = model.topology.landmarks
+    neutral, offsets = model.blendshapes(sample_identity(seed))
+    closed, closing_offsets = Closing.of(neutral, offsets, landmarks).apply(neutral, offsets)
+    for side, upper, lower in (("R", [37, 38], [41, 40]), ("L", [43, 44], [47, 46])):
+        shut = closed + closing_offsets[BLENDSHAPE_NAMES.index(f"EyeClose_{side}")]
+        gap = shut[landmarks[upper], 1] - shut[landmarks[lower], 1]
+        assert (gap <= 0.03).all(), f"{side}: lids {gap} cm apart"
+        assert (gap > -0.5).all()
+    lips = closed[landmarks[[61, 62, 63]], 1] - closed[landmarks[[67, 66, 65]], 1]
+    assert abs(lips.mean()) < 1e-3
+    np.testing.assert_array_equal(closing_offsets[21], offsets[21])  # JawOpen itself is as it was
+
+
+def test_faces_that_cannot_be_closed_are_left_alone() -> None:
+    model = default_face_model()
+    neutral, offsets = model.blendshapes()
+    still = Closing.of(neutral, np.zeros_like(offsets), model.topology.landmarks)
+    assert still.jaw == 0
+    np.testing.assert_array_equal(still.gains, 1)
+
+
+def test_model_without_texture_coordinates_is_refused() -> None:
+    model = default_face_model()
+    bare = replace(model, topology=replace(model.topology, uv=None, triangle_uv=None))
+    with pytest.raises(AvatarError, match="texture coordinates"):
+        Avatar.of_model(bare, load_skin())
+
+
+def test_model_without_accessories_has_skin_alone() -> None:
+    assert len(Avatar.of_model(replace(default_face_model(), accessories=None), load_skin()).parts) == 1
+
+
+@pytest.mark.parametrize(
+    ("is_left", "name", "axis", "sign"),
+    [
+        (True, "EyeLookOut_L", 0, 1),
+        (True, "EyeLookIn_L", 0, -1),
+        (False, "EyeLookOut_R", 0, -1),
+        (False, "EyeLookIn_R", 0, 1),
+        (True, "EyeLookUp_L", 1, 1),
+        (False, "EyeLookDown_R", 1, -1),
+    ],
+)
+def test_eyes_turn_where_the_name_says(is_left: bool, name: str, axis: int, sign: int) -> None:
+    gaze = gaze_rotation(expression(**{name: 1}), is_left) @ [0, 0, 1]
+    assert sign * gaze[axis] > 0.4
+    assert abs(gaze[1 - axis]) < 1e-6
+    other = gaze_rotation(expression(**{name: 1}), not is_left)
+    np.testing.assert_allclose(other, np.eye(3), atol=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=E, max_size=E))
+def test_an_eye_keeps_its_place_and_size(values: list[float]) -> None:
+    for part in default_avatar().parts[1:3]:
+        assert part.gaze is not None
+        turned = part.vertices(np.array(values, np.float32)) - part.gaze.pivot
+        np.testing.assert_allclose(
+            np.linalg.norm(turned, axis=1), np.linalg.norm(part.neutral - part.gaze.pivot, axis=1), atol=1e-4
+        )
+
+
+def test_eyes_lie_behind_their_lids(avatar: Avatar) -> None:
+    model = default_face_model()
+    lids = model.face()[model.topology.landmarks]
+    for part in avatar.parts[1:3]:
+        assert part.gaze is not None
+        corners = lids[42:48] if part.gaze.is_left else lids[36:42]
+        np.testing.assert_allclose(part.gaze.pivot[:2], corners[:, :2].mean(axis=0), atol=0.4)
+        assert part.gaze.pivot[2] < corners[:, 2].min()
+
+
+def test_each_eyeball_is_found_once() -> None:
+    accessories = default_face_model().accessories
+    assert accessories is not None
+    left, right = find_eyeballs(accessories)
+    assert not np.intersect1d(left, right).size
+    together = np.isin(accessories.triangles, np.concatenate([left, right]))
+    assert (together.all(axis=1) | ~together.any(axis=1)).all(), "no triangle ties an eye to anything else"
+
+
+def test_sphere_is_closed_and_faces_outward() -> None:
+    vertices, triangles, uv = unit_sphere(8, 12)
+    np.testing.assert_allclose(np.linalg.norm(vertices, axis=1), 1, atol=1e-6)
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    outward = (np.cross(b - a, c - a) * (a + b + c)).sum(axis=1)
+    assert (outward > -1e-7).all()
+    volume = (a * np.cross(b, c)).sum() / 6
+    assert volume == pytest.approx(4 / 3 * np.pi, rel=0.15)
+    front = uv[vertices[:, 2] > 0.999]
+    np.testing.assert_allclose(front, 0.5, atol=1e-6)
+
+
+def test_iris_is_dark_in_the_middle_and_white_outside() -> None:
+    texture = eye_texture().astype(int)
+    middle = len(texture) // 2
+    assert texture[middle, middle].max() < 25
+    iris = texture[middle, middle + round(middle * 16 / 60)]
+    assert iris[0] > iris[2] + 15, "brown"
+    assert texture[middle, middle + round(middle * 30 / 60)].min() > 150
+
+
+def test_sample_identity_is_repeatable_and_seed_zero_the_mean() -> None:
+    np.testing.assert_array_equal(sample_identity(0), default_face_model().identity_mean)
+    np.testing.assert_array_equal(sample_identity(5), sample_identity(5))
+    assert (sample_identity(5) != sample_identity(6)).any()
+
+
+def test_shipped_skin() -> None:
+    skin = load_skin()
+    assert skin.shape == (1024, 1024, 3)
+    topology = default_face_model().topology
+    assert topology.uv is not None
+    forehead_and_cheeks = topology.uv[topology.landmarks[27:31]] * 1024
+    red, green, blue = np.mean([skin[int(y), int(x)] for x, y in forehead_and_cheeks], axis=0)
+    assert red > green > blue, "skin, and RGB"
+
+
+def test_fill_outside_takes_the_nearest_colour() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, :10], image[:, 10:] = (10, 20, 30), (90, 80, 70)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[8:12, 3:5] = mask[8:12, 15:17] = 255
+    image[mask == 0] = 255
+    filled = fill_outside(image, mask)
+    np.testing.assert_array_equal(filled[0, 0], (10, 20, 30))
+    np.testing.assert_array_equal(filled[19, 19], (90, 80, 70))
+    np.testing.assert_array_equal(filled[mask > 0], image[mask > 0])
+
+
+def test_chart_mask_keeps_away_from_the_rim() -> None:
+    mask = chart_mask(np.array([[[0.1, 0.1], [0.9, 0.1], [0.1, 0.9]]], np.float32), 100)
+    assert mask[30, 30] == 255
+    assert mask[11, 11] == 0
+    assert mask[80, 80] == 0
