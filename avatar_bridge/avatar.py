@@ -75,9 +75,10 @@ class Part:
         a, b, c = vertices[self.triangles.T]
         u, v = (b - a).T, (c - a).T
         face = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
-        summed = np.stack([np.bincount(self._corner_points, np.tile(component, 3)) for component in face], axis=1)
-        summed /= np.maximum(np.sqrt((summed**2).sum(axis=1, keepdims=True)), 1e-12)
-        return summed.astype(np.float32)[self.welded]
+        summed = [np.bincount(self._corner_points, np.tile(component, 3)) for component in face]
+        normals = np.stack(summed, axis=1).astype(np.float32)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        return normals[self.welded]
 
 
 @dataclass(frozen=True, eq=False)

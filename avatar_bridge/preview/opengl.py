@@ -23,8 +23,7 @@ def import_pyrender() -> Any:
     """Import pyrender for drawing off screen; AvatarError where it is not installed or finds no OpenGL."""
     if sys.platform == "linux" and "OpenGL" not in sys.modules:
         os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # with a display, too: off screen is off screen
-    if not hasattr(np, "infty"):
-        np.inf = np.inf  # type: ignore[attr-defined]  # pyrender 0.1.45 was written for numpy 1
+    vars(np).setdefault("infty", np.inf)  # pyrender 0.1.45 was written for numpy 1
     try:
         import pyrender
     except ModuleNotFoundError as error:
