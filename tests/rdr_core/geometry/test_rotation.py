@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler, quaternion_from_euler, turn_in_image
+from rdr_core.geometry.rotation import (
+    euler_from_matrix,
+    matrix_from_euler,
+    quaternion_from_euler,
+    turn_in_image,
+    upright_roll_rad,
+)
 from rdr_core.geometry.weak_perspective import project
 
 PITCH = st.floats(-1.5, 1.5)
@@ -165,3 +171,20 @@ def test_turning_there_and_back(euler: np.ndarray, clockwise: float) -> None:
 
 def test_turn_in_image_of_a_frontal_face_is_roll() -> None:
     np.testing.assert_allclose(turn_in_image(np.zeros(3), np.float64(0.4)), [0, 0, 0.4], atol=1e-12)
+
+
+@given(EULER)
+def test_upright_roll_is_the_turn_of_the_up_axis_in_the_image(euler: np.ndarray) -> None:
+    """A picture that is turned back by it shows the head's up axis upright."""
+    roll = upright_roll_rad(euler)
+    upright = matrix_from_euler(turn_in_image(euler, np.float64(-roll)))[:, 1]
+    if np.hypot(*matrix_from_euler(euler)[:2, 1]) > 1e-3:  # the up axis does not point at the viewer
+        assert upright[0] == pytest.approx(0, abs=1e-6)
+        assert upright[1] > 0
+
+
+def test_upright_roll_near_frontal_and_at_profile() -> None:
+    assert upright_roll_rad(np.array([0.0, 0.0, 0.3])) == pytest.approx(0.3)
+    assert upright_roll_rad(np.radians([0.0, 40, 0])) == pytest.approx(0)
+    nod = upright_roll_rad(np.radians([20.0, 80, 0]))  # a nod at profile turns the head in the image
+    assert abs(nod) > np.radians(15)

@@ -1,0 +1,190 @@
+"""The loop on a tiny network: it learns, stops, goes on bit for bit, and says what is wrong."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rdr_core.data.augment import AugmentConfig
+from rdr_core.errors import AssetError, ConfigError
+from rdr_core.modeling.build import RdrConfig, build_rdr
+from rdr_core.modeling.rdr import RDR
+from rdr_core.training.batches import TrainingSet
+from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
+from rdr_core.training.loop import (
+    TrainConfig,
+    make_optimizer,
+    pick_device,
+    set_statistics,
+    split,
+    train,
+    update_average,
+)
+
+CONFIG = TrainConfig(steps=6, batch_size=4, every=3, validation=2, warmup=2, device="cpu", bf16=False, no_face=0.3)
+
+
+@pytest.fixture
+def data(drawn_faces: Any) -> TrainingSet:
+    return TrainingSet(drawn_faces.samples, drawn_faces.fits, 64)
+
+
+@pytest.fixture
+def small(tiny_config: RdrConfig) -> RdrConfig:
+    return replace(tiny_config, width=4, deconv_channels=(8,), hidden=8)
+
+
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path).tensors
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_resumed_run_equals_an_uninterrupted_one(
+    data: TrainingSet, small: RdrConfig, tmp_path: Path, optimizer: Any
+) -> None:
+    """Stopped by Ctrl-C between checkpoints and started again: the same bits as without the stop."""
+    config = replace(CONFIG, optimizer=optimizer)
+    whole = train(small, config, data, (), tmp_path / "whole", {})
+    done = 0
+
+    def stop_at_five(count: int, losses: dict[str, float]) -> None:
+        nonlocal done
+        done += count
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small, config, data, (), tmp_path / "stopped", {}, progress=stop_at_five)
+    assert load_checkpoint(tmp_path / "stopped" / "last.safetensors").info["step"] == 5
+    resumed = train(small, config, data, (), tmp_path / "stopped", {})
+    for name in ("last.safetensors", "weights.safetensors"):
+        expected, found = tensors(whole.parent / name), tensors(resumed.parent / name)
+        assert expected.keys() == found.keys()
+        for key in expected:
+            assert torch.equal(expected[key], found[key]), key
+    assert load_checkpoint(resumed).info["step"] == 6
+
+
+def test_run_folder(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+    seen: list[tuple[int, dict[str, float]]] = []
+    path = train(
+        small,
+        CONFIG,
+        data,
+        (),
+        tmp_path / "run",
+        {"licence": "mine"},
+        progress=lambda n, values: seen.append((n, values)),
+    )
+    assert path == tmp_path / "run" / "weights.safetensors"
+    assert sum(n for n, _ in seen) == 6
+    assert all(np.isfinite(values["total"]) for _, values in seen[1:])
+    with (tmp_path / "run" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3", "6"]
+    assert {"total", "lr", "ms_per_step", "nme_s0", "nme_s2", "nme_projected"} <= set(rows[0])
+    info = load_checkpoint(path).info
+    assert info["licence"] == "mine"
+    assert info["train"]["batch_size"] == 4
+    assert info["validation"]["nme_s2"] > 0
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+    assert not list((tmp_path / "run").glob("*.part"))
+    network_from_checkpoint(load_checkpoint(path), path)
+
+
+def test_loss_falls(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+    losses: list[float] = []
+    mild = AugmentConfig(shift_std=0.01, scale_std=0.01, roll_std_rad=0.02, blur=0, gray=0, occlusion=0)
+    config = replace(CONFIG, steps=60, every=60, optimizer="adamw", peak_lr=1e-2, augment=mild, ema=0.0, no_face=0.0)
+    train(small, config, data, (), tmp_path, {}, progress=lambda n, values: losses.append(values["total"]))
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[1:11])
+
+
+def test_a_diverged_run_stops(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the loss is (nan|inf) at step \d+: lower --train.peak-lr"):
+        train(small, replace(CONFIG, steps=40, peak_lr=1e30, warmup=1), data, (), tmp_path, {})
+
+
+def test_start_from_other_weights(data: TrainingSet, small: RdrConfig, tiny_config: RdrConfig, tmp_path: Path) -> None:
+    first = train(small, replace(CONFIG, steps=1, every=1), data, (), tmp_path / "a", {})
+    slow = replace(CONFIG, steps=1, every=1, peak_lr=1e-9, ema=0.0, momentum=0.0)
+    second = train(small, slow, data, (), tmp_path / "b", {}, start_from=first)
+    name = "network.parameter_init.pose.2.weight"
+    torch.testing.assert_close(tensors(second)[name], tensors(first)[name], atol=1e-6, rtol=0)
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"broken")
+    with pytest.raises(AssetError, match="not a whole weights file"):
+        train(small, slow, data, (), tmp_path / "c", {}, start_from=foreign)
+
+
+def test_resuming_another_network(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+    train(small, replace(CONFIG, steps=1, every=1), data, (), tmp_path, {})
+    with pytest.raises(ConfigError, match="is of another network"):
+        train(replace(small, hidden=9), CONFIG, data, (), tmp_path, {})
+
+
+def test_held_out_faces_do_not_train(data: TrainingSet) -> None:
+    training, held_out = split(data, 3, seed=1)
+    assert len(held_out) == 3
+    assert not set(training.names) & set(held_out.names)
+    assert sorted(training.names + held_out.names) == data.names
+    assert split(data, 3, seed=1)[1].names == held_out.names
+    with pytest.raises(ConfigError, match="8 faces are to be held out, but there are only 8"):
+        split(data, 8, seed=0)
+
+
+def test_statistics_are_those_of_the_set(data: TrainingSet, small: RdrConfig) -> None:
+    network = build_rdr(small)
+    set_statistics(network, data)
+    rows = ~data.table.mirrored
+    expression = torch.from_numpy(data.table.alpha_exp[rows].mean(axis=0)).clamp(1e-3, 1 - 1e-3)
+    torch.testing.assert_close(torch.sigmoid(network.logit_mean), expression, atol=1e-5, rtol=0)
+    identity = torch.from_numpy(data.table.alpha_id[rows].mean(axis=0))
+    torch.testing.assert_close(network.identity_mean, identity, atol=1e-5, rtol=0)
+    refinement = network.refinement
+    assert refinement.pose_mean[1:3].tolist() == [0, 0]  # faces are flipped
+    assert refinement.pose_std[5] == 1
+    assert 0.3 < refinement.pose_mean[3] < 0.7
+    assert refinement.pose_std.min() > 0
+
+
+def test_weights_decay_and_biases_do_not(small: RdrConfig) -> None:
+    network = build_rdr(small)
+    for kind in ("sgd", "adamw"):
+        groups = make_optimizer(network, replace(CONFIG, optimizer=kind)).param_groups  # type: ignore[arg-type]
+        assert [group["weight_decay"] for group in groups] == [CONFIG.weight_decay, 0]
+        assert all(p.ndim >= 2 for p in groups[0]["params"])
+        assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+    assert make_optimizer(network, CONFIG).defaults["momentum"] == 0.9  # the paper's
+
+
+def test_running_average(tiny_network: RDR, tiny_config: RdrConfig) -> None:
+    average = build_rdr(tiny_config)
+    before = {name: tensor.clone() for name, tensor in average.state_dict().items()}
+    update_average(average, tiny_network, 0.75)
+    for name, tensor in average.state_dict().items():
+        theirs = tiny_network.state_dict()[name]
+        expected = 0.75 * before[name] + 0.25 * theirs if tensor.is_floating_point() else theirs
+        torch.testing.assert_close(tensor, expected)
+
+
+def test_device() -> None:
+    assert pick_device("cpu").type == "cpu"
+    if not torch.cuda.is_available():
+        assert pick_device("auto").type == "cpu"
+        with pytest.raises(ConfigError, match="sees no CUDA device"):
+            pick_device("cuda:0")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"batch_size": 0}, {"ema": 1.0}, {"no_face": 1.0}, {"peak_lr": 0.0}, {"warmup": 0}]
+)
+def test_configuration(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        TrainConfig(**wrong)  # type: ignore[arg-type]

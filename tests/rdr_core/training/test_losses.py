@@ -1,0 +1,164 @@
+"""Losses by hand on cases whose value can be worked out on paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from rdr_core.errors import ConfigError
+from rdr_core.modeling.dual_refinement import Step
+from rdr_core.modeling.rdr import RDR, RdrOutput
+from rdr_core.training.batches import Batch
+from rdr_core.training.losses import LossConfig, RdrLoss
+
+UNIT, ALPHA_STD = 0.02, 0.25
+ONLY_LANDMARKS = LossConfig(parameter_weight=0, identity_weight=0, confidence_weight=0)
+
+
+def truth(is_face: tuple[float, ...] = (1.0, 1.0)) -> Batch:
+    rows = len(is_face)
+    generator = torch.Generator().manual_seed(0)
+    shape, alpha_id = torch.rand(rows, 68, 2, generator=generator), torch.randn(rows, 50, generator=generator)
+    pose, alpha_exp = torch.rand(rows, 7, generator=generator), torch.full((rows, 46), 0.2)
+    return Batch(torch.zeros(rows, 3, 64, 64), torch.tensor(is_face), shape, pose, alpha_id, alpha_exp)
+
+
+def perfect(network: RDR, batch: Batch, steps: int = 2) -> RdrOutput:
+    """Output that equals its targets at every step."""
+    refinement = network.refinement
+    pose = (batch.pose - refinement.pose_mean) / refinement.pose_std
+    step = Step(pose, torch.logit(batch.alpha_exp), batch.shape, batch.shape, torch.zeros(len(pose), 488, 3))
+    alpha_id = (batch.alpha_id - network.identity_mean) / network.identity_std
+    return RdrOutput(alpha_id, [step] * (steps + 1), torch.where(batch.is_face > 0, 50.0, -50.0))
+
+
+def with_step(output: RdrOutput, k: int, **changes: Tensor) -> RdrOutput:
+    steps = list(output.steps)
+    steps[k] = replace(steps[k], **changes)
+    return replace(output, steps=steps)
+
+
+def loss_of(network: RDR, config: LossConfig | None = None) -> RdrLoss:
+    return RdrLoss(network, config or LossConfig(), ALPHA_STD)
+
+
+def test_perfect_output_costs_nothing(tiny_network: RDR) -> None:
+    batch = truth()
+    terms = loss_of(tiny_network)(perfect(tiny_network, batch), batch)
+    assert set(terms) == {"pose", "expression", "identity", "projected", "shape", "confidence", "total"}
+    for name, value in terms.items():
+        assert float(value) == pytest.approx(0, abs=1e-9), name
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 3.0), ("l2", 9.0)])
+def test_value_of_eq_10(tiny_network: RDR, norm: str, expected: float) -> None:
+    """sum over k of |S_p^k - S*|^2 + beta |S^k - S*|^2: S_p counts from k = 0 on (Eq. 5, 8), S from k = 1 on."""
+    batch = truth()
+    output = perfect(tiny_network, batch)
+    off = batch.shape + 3 * UNIT
+    loss = loss_of(tiny_network, replace(ONLY_LANDMARKS, landmark_norm=norm, shape_weight=0.5))  # type: ignore[arg-type]
+
+    def total(changed: RdrOutput) -> float:
+        return float(loss(changed, batch)["total"])
+
+    for k in range(3):
+        assert total(with_step(output, k, projected_shape=off)) == pytest.approx(expected, rel=1e-4)
+    assert total(with_step(output, 0, shape=off)) == 0
+    for k in (1, 2):
+        assert total(with_step(output, k, shape=off)) == pytest.approx(0.5 * expected, rel=1e-4)
+    both = with_step(with_step(output, 1, shape=off), 2, shape=off, projected_shape=off)
+    assert total(both) == pytest.approx((0.5 + 0.5 + 1) * expected, rel=1e-4)
+
+
+def test_one_coordinate_of_one_landmark(tiny_network: RDR) -> None:
+    batch = truth()
+    moved = batch.shape.clone()
+    moved[1, 7, 0] += 10 * UNIT
+    output = with_step(perfect(tiny_network, batch), 2, shape=moved)
+    terms = loss_of(tiny_network, ONLY_LANDMARKS)(output, batch)
+    assert float(terms["shape"]) == pytest.approx(10 / (68 * 2) / 2, rel=1e-4)  # mean of coordinates and rows
+
+
+def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None:
+    """lambda weighs both; pose in standard deviations without t_z, expression in units of its spread."""
+    batch = truth()
+    output = perfect(tiny_network, batch)
+    loss = loss_of(tiny_network, LossConfig(parameter_weight=0.3))
+    for k in range(3):
+        terms = loss(with_step(output, k, pose=output.steps[k].pose + 2), batch)
+        assert float(terms["pose"]) == pytest.approx(4, rel=1e-4)
+        assert float(terms["total"]) == pytest.approx(0.3 * 4, rel=1e-4)
+        logits = torch.logit(batch.alpha_exp + 0.5)
+        terms = loss(with_step(output, k, alpha_exp_logits=logits), batch)
+        assert float(terms["expression"]) == pytest.approx((0.5 / ALPHA_STD) ** 2, rel=1e-4)
+        assert float(terms["total"]) == pytest.approx(0.3 * 4, rel=1e-4)
+
+
+def test_t_z_costs_nothing(tiny_network: RDR) -> None:
+    batch = truth()
+    pose = perfect(tiny_network, batch).steps[0].pose.clone()
+    pose[:, 5] += 100
+    output = with_step(perfect(tiny_network, batch), 1, pose=pose)
+    assert float(loss_of(tiny_network)(output, batch)["total"]) == pytest.approx(0, abs=1e-9)
+
+
+def test_expression_is_compared_after_the_sigmoid(tiny_network: RDR) -> None:
+    """A target of 0 is clipped: a logit far below costs nearly nothing and pulls nearly nowhere."""
+    batch = truth()
+    batch = replace(batch, alpha_exp=torch.zeros_like(batch.alpha_exp))
+    logits = torch.full((2, 46), -40.0, requires_grad=True)
+    base = perfect(tiny_network, truth())
+    output = replace(base, steps=[replace(step, alpha_exp_logits=logits) for step in base.steps])
+    expression = loss_of(tiny_network)(output, batch)["expression"]
+    expression.backward()
+    assert float(expression.detach()) < 1e-4
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-6
+
+
+def test_rows_without_a_face_are_masked(tiny_network: RDR) -> None:
+    """They teach the confidence only; the others' mean does not depend on how many they are."""
+    batch = truth((1.0, 0.0, 0.0))
+    output = perfect(tiny_network, batch)
+    wild = batch.shape.clone()
+    wild[1:] += 1000
+    for k in range(3):
+        output = with_step(output, k, shape=wild, projected_shape=wild, pose=output.steps[k].pose * 1)
+        output.steps[k].pose[1:] += 1e3
+    output = replace(output, alpha_id=output.alpha_id.clone())
+    output.alpha_id[1:] += 1e3
+    assert float(loss_of(tiny_network)(output, batch)["total"]) == pytest.approx(0, abs=1e-6)
+    off = batch.shape + UNIT
+    terms = loss_of(tiny_network, ONLY_LANDMARKS)(with_step(perfect(tiny_network, batch), 2, shape=off), batch)
+    assert float(terms["shape"]) == pytest.approx(1, rel=1e-4)
+
+
+def test_confidence_is_taught_by_every_row(tiny_network: RDR) -> None:
+    batch = truth((1.0, 0.0))
+    terms = loss_of(tiny_network)(replace(perfect(tiny_network, batch), confidence_logit=torch.zeros(2)), batch)
+    assert float(terms["confidence"]) == pytest.approx(0.6931, abs=1e-3)
+    assert float(terms["total"]) == pytest.approx(0.1 * 0.6931, abs=1e-4)
+
+
+def test_a_batch_without_any_face(tiny_network: RDR) -> None:
+    batch = truth((0.0, 0.0))
+    terms = loss_of(tiny_network)(perfect(tiny_network, batch), batch)
+    assert all(torch.isfinite(value) for value in terms.values())
+    assert float(terms["total"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_identity_is_taught_by_the_first_face_only(tiny_network: RDR) -> None:
+    batch = truth()
+    output = perfect(tiny_network, batch)
+    terms = loss_of(tiny_network)(replace(output, alpha_id=output.alpha_id + 3), batch)
+    assert float(terms["identity"]) == pytest.approx(9, rel=1e-4)
+    assert float(terms["total"]) == pytest.approx(0.1 * 9, rel=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"parameter_weight": -1.0}, {"landmark_unit": 0.0}, {"confidence_weight": -0.1}])
+def test_configuration(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="loss weights are not negative"):
+        LossConfig(**wrong)  # type: ignore[arg-type]
