@@ -16,6 +16,7 @@ import numpy as np
 from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
+from avatar_bridge.nostrils import nostril_light
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
 from rdr_core.types import Float32, UInt8
 
@@ -46,7 +47,7 @@ class Part:
     texture: UInt8 | None = None
     """(H, W, 3) RGB, where there is uv."""
     colors: Float32 | None = None
-    """(V, 3) RGB in [0, 1], linear light, or None."""
+    """(V, 3) RGB in [0, 1], linear light, that the texture is multiplied by; or None."""
     gaze: Gaze | None = None
     """For an eyeball: how it turns."""
 
@@ -106,7 +107,17 @@ class Avatar:
         welded = np.unique(source, return_inverse=True)[1]
         uv = topology.triangle_uv.reshape(-1, 2)[first]
         triangles = index.reshape(-1, 3).astype(np.int32)
-        skin = Part(triangles, neutral[source], offsets[:, source], welded, 0.72, uv=uv, texture=texture)
+        light = nostril_light(neutral, topology.triangles, topology.landmarks)[source]
+        skin = Part(
+            triangles,
+            neutral[source],
+            offsets[:, source],
+            welded,
+            roughness=0.72,
+            uv=uv,
+            texture=texture,
+            colors=np.repeat(light[:, None], 3, axis=1),
+        )
         accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id, closing)
         return cls((skin, *accessories))
 

@@ -13,6 +13,7 @@ from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample
 from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
+from avatar_bridge.nostrils import nostril_light
 from avatar_bridge.skin import chart_mask, fill_outside
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
@@ -213,6 +214,25 @@ def test_iris_is_dark_in_the_middle_and_white_outside() -> None:
     iris = texture[middle, middle + round(middle * 16 / 60)]
     assert iris[0] > iris[2] + 15, "brown"
     assert texture[middle, middle + round(middle * 30 / 60)].min() > 150
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_it_is_dark_in_the_nose_and_nowhere_else(seed: int) -> None:
+    model = default_face_model()
+    neutral = model.blendshapes(sample_identity(seed))[0]
+    landmarks = model.topology.landmarks
+    light = nostril_light(neutral, model.topology.triangles, landmarks)
+    assert 0 < light.min() < 0.1
+    assert light.max() == 1
+    np.testing.assert_array_equal(light[landmarks], 1)
+    dark = neutral[light < 0.2]
+    right, middle, left = neutral[landmarks[[31, 33, 35]]]
+    assert len(dark) > 80
+    assert (dark[:, 0] > right[0] - 0.3).all()
+    assert (dark[:, 0] < left[0] + 0.3).all()
+    assert (dark[:, 2] < middle[2] + 0.8).all()
+    assert (np.abs(dark[:, 0] - middle[0]) > 0.1).mean() > 0.95, "the bridge between the nostrils is lit"
+    assert (dark[:, 0] < middle[0]).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_sample_identity_is_repeatable_and_seed_zero_the_mean() -> None:

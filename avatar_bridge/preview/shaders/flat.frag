@@ -30,5 +30,6 @@ void main()
     float shine = max(dot(normalize(world_normal), HALFWAY), 0.0);
     float wet = smooth_part * smooth_part;
     float highlight = mix(dot(base, vec3(0.33)), 1.0, wet) * wet * exp2((shine - 1.0) * mix(12.0, 700.0, wet));
+    highlight *= min(light.g, 1.0);  // none in the nose
     frag_color = vec4(sqrt(clamp(base * light + highlight, 0.0, 1.0)), 1.0);
 }
