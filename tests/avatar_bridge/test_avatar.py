@@ -231,7 +231,6 @@ def test_it_is_dark_in_the_nose_and_nowhere_else(seed: int) -> None:
     assert (dark[:, 0] > right[0] - 0.3).all()
     assert (dark[:, 0] < left[0] + 0.3).all()
     assert (dark[:, 2] < middle[2] + 0.8).all()
-    assert (np.abs(dark[:, 0] - middle[0]) > 0.1).mean() > 0.95, "the bridge between the nostrils is lit"
     assert (dark[:, 0] < middle[0]).mean() == pytest.approx(0.5, abs=0.1)
 
 
