@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rdr_core.errors import AssetError
+from rdr_core.errors import AssetError, ConfigError
 from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.predictor import InferenceGraph
 from rdr_core.modeling.rdr import RDR
@@ -23,13 +23,15 @@ _PREFIX = "network."
 
 def export(weights: Path, out: Path) -> tuple[Path, Path]:
     """Write OUT.safetensors (half floats) and OUT.onnx from a checkpoint; returns both paths."""
+    stored, graph = out.with_suffix(".safetensors"), out.with_suffix(".onnx")
+    if stored.resolve() == weights.resolve():
+        raise ConfigError(f"{weights} would be overwritten by its half floats: give another --out")
     checkpoint = load_checkpoint(weights)
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in checkpoint.tensors.items()
         if name.startswith(_PREFIX)
     }
-    stored, graph = out.with_suffix(".safetensors"), out.with_suffix(".onnx")
     save_checkpoint(stored, checkpoint.config, halves, checkpoint.info)
     export_graph(network_from_checkpoint(load_checkpoint(stored), stored), stored, graph)
     return stored, graph
