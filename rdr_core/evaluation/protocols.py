@@ -11,6 +11,7 @@ import numpy as np
 
 from rdr_core.data.aflw2000 import lp_euler_from_matrix, read_aflw2000
 from rdr_core.data.w300 import read_w300
+from rdr_core.errors import NoFaceError
 from rdr_core.evaluation.nme import area_under_curve, box_size, failure_rate, inter_ocular, inter_pupil, nme
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.inference.detector import FaceDetector
@@ -80,7 +81,9 @@ def evaluate_aflw2000(
 def _column(results: list[ImageResult], read: Callable[[ImageResult], Float32 | None]) -> Float32:
     """Stack what `read` returns; NaN where no face was found."""
     values = [None if r.prediction is None else read(r) for r in results]
-    shape = next(v.shape for v in values if v is not None)
+    shape = next((v.shape for v in values if v is not None), None)
+    if shape is None:
+        raise NoFaceError(f"no face was found in any of the {len(results)} pictures: are these the right pictures?")
     return np.stack([np.full(shape, np.nan, np.float32) if v is None else v for v in values])
 
 

@@ -22,7 +22,7 @@ def write_report(folder: Path, evaluations: Iterable[Evaluation]) -> Path:
     for evaluation in evaluations:
         slug = evaluation.title.split(" (")[0].replace(" ", "_").lower()
         scores[evaluation.title] = {name: round(float(value), 4) for name, value in evaluation.scores.items()}
-        with (folder / f"{slug}.csv").open("w", newline="") as file:
+        with (folder / f"{slug}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["name", "nme"])
             writer.writerows((n, f"{e:.6f}") for n, e in zip(evaluation.names, evaluation.errors, strict=True))

@@ -1,0 +1,238 @@
+"""The commands of rdr_core through `rdr`: what they write, and one line and exit code 1 where they cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from avatar_bridge.cli.main import main
+from rdr_core.cli import COMMANDS
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.geometry.weak_perspective import project
+from rdr_core.modeling.build import RdrConfig
+from rdr_core.modeling.rdr import RDR
+from rdr_core.training.checkpoint import load_checkpoint, prefixed, save_checkpoint
+from rdr_core.training.targets import TargetTable
+
+
+@pytest.fixture
+def weights(tiny_network: RDR, tiny_config: RdrConfig, tmp_path: Path) -> Path:
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(path, tiny_config, prefixed("network.", tiny_network), {})
+    return path
+
+
+@pytest.fixture
+def grey(tmp_path: Path) -> Path:
+    """A folder with two pictures and no face."""
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(folder / name), np.full((90, 120, 3), 128, np.uint8))
+    return folder
+
+
+@pytest.fixture
+def manifest(grey: Path, face_model: DynamicExpressionModel) -> Path:
+    """Two annotated faces, as landmarks only: the pictures are grey."""
+    points = face_model.face()[face_model.topology.landmarks].astype(np.float64)
+    rows = [
+        {
+            "image": name,
+            "pts68": project(points, np.array([0, yaw, 0.1]), np.array([60.0, 45.0]), np.float64(3))[:, :2].tolist(),
+        }
+        for name, yaw in (("a.png", 0.0), ("b.jpg", 0.1))
+    ]
+    path = grey / "faces.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    """Run a command that must fail: returns its one line."""
+    assert main([str(a) for a in arguments]) == 1
+    printed = capsys.readouterr()
+    lines = [line for line in printed.err.splitlines() if line.strip()]
+    assert len(lines) == 1, printed.err
+    assert lines[0].startswith("error: ")
+    assert printed.out == ""
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "avatar_bridge.cli", command, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"rdr {command}" in done.stdout
+    assert "--out" in done.stdout or command == "train"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_unknown_options_are_refused(command: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--no-such-option"])
+    assert caught.value.code == 2
+
+
+def test_predict(weights: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, overlays = tmp_path / "out" / "p.npz", tmp_path / "overlays"
+    arguments = [
+        "--images",
+        manifest,
+        "--boxes",
+        "manifest",
+        "--out",
+        out,
+        "--weights",
+        weights,
+        "--overlays",
+        overlays,
+    ]
+    assert main(["predict", *map(str, arguments)]) == 0
+    assert "found 2 of 2 faces" in capsys.readouterr().out
+    with np.load(out) as file:
+        assert file["names"].tolist() == ["a.png", "b.jpg"]
+        assert np.isfinite(file["landmarks"]).all()
+    assert len(list(overlays.iterdir())) == 2
+
+
+def test_predict_says_what_is_wrong(
+    weights: Path, manifest: Path, grey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "p.npz"
+
+    def wrong(images: Path, *more: Any) -> str:
+        return fails(capsys, "predict", "--images", images, "--out", out, "--weights", weights, *more)
+
+    assert "no such manifest" in wrong(tmp_path / "none.json")
+    (tmp_path / "empty").mkdir()
+    assert "no pictures in this folder" in wrong(tmp_path / "empty")
+    assert "no face was found" in wrong(grey)
+    assert "no `bbox_xyxy` in the manifest" in wrong(grey, "--boxes", "manifest")
+    (grey / "c.png").write_bytes(b"no picture")
+    assert "not a picture that can be read" in wrong(grey)
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "not a whole weights file" in wrong(manifest)
+    weights.unlink()
+    assert "no such weights file" in wrong(manifest)
+    assert "no paper network is shipped" in fails(
+        capsys, "predict", "--images", manifest, "--out", out, "--preset", "paper"
+    )
+    assert not out.exists()
+
+
+def test_fit(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "fits.npz"
+    assert main(["fit", str(manifest), "--out", str(out), "--jobs", "1"]) == 0
+    assert "dropped 0 of 4" in capsys.readouterr().out
+    table = TargetTable.load(out)
+    assert len(table) == 4
+    assert table.mirrored.sum() == 2
+    assert table.error.max() < 0.01
+
+
+def test_fit_says_what_is_wrong(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "fits.npz"
+    rows = json.loads(manifest.read_text())
+    shuffled = np.random.default_rng(0).permutation(68)
+    for row in rows:
+        row["pts68"] = np.array(row["pts68"])[shuffled].tolist()
+    manifest.write_text(json.dumps(rows))
+    assert "are the landmarks in iBUG-68 order" in fails(capsys, "fit", manifest, "--out", out, "--jobs", 1)
+    manifest.write_text(json.dumps([{"image": "a.png"}]))
+    assert "has no landmarks to fit" in fails(capsys, "fit", manifest, "--out", out, "--jobs", 1)
+    assert "no such manifest" in fails(capsys, "fit", tmp_path / "none.json", "--out", out)
+    assert not out.exists()
+
+
+def test_eval_says_what_is_wrong(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "eval"
+    assert "no such manifest" in fails(capsys, "eval", "--data", tmp_path, "--weights", weights, "--out", out)
+    monkeypatch.delenv("RDR_DATA", raising=False)
+    assert "RDR_DATA is not set" in fails(capsys, "eval", "--weights", weights, "--out", out)
+    monkeypatch.setenv("RDR_DATA", str(tmp_path / "none"))
+    assert "is no folder" in fails(capsys, "eval", "--weights", weights, "--out", out)
+    assert not out.exists()
+
+
+def test_eval(weights: Path, tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a data folder of two faces, named as 300-W's subsets are."""
+    faces = tmp_path / "faces"
+    (faces / "300w_common").mkdir(parents=True)
+    rows = json.loads(manifest.read_text())
+    for row, name in zip(rows, ("LFPW_a.png", "HELEN_b.jpg"), strict=True):
+        (faces / "300w_common" / name).write_bytes((manifest.parent / row["image"]).read_bytes())
+        row["image"] = f"300w_common/{name}"
+    (faces / "300w_common.json").write_text(json.dumps(rows))
+    out = tmp_path / "eval"
+    arguments = ["eval", "--data", tmp_path, "--weights", weights, "--out", out, "--sets", "300w"]
+    assert main([str(a) for a in arguments]) == 0
+    scores = json.loads((out / "scores.json").read_text())["300-W common (inter-ocular)"]
+    assert scores["faces"] == 2
+    assert scores["NME S"] == scores["NME S step 2"] > 0
+    assert "NME S inter-pupil" in capsys.readouterr().out
+
+
+def test_train_goes_from_a_manifest_to_weights(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fits, trains two steps of the live preset, writes weights that say where they come from."""
+    (tmp_path / "data").mkdir()
+    run = tmp_path / "run"
+    options = {
+        "--manifest": drawn, "--data": tmp_path / "data", "--out": run, "--licence": "mine", "--train.steps": 2,
+        "--train.every": 2, "--train.batch-size": 2, "--train.validation": 1, "--train.device": "cpu",
+    }  # fmt: skip
+    assert main(["train", "live", *(str(part) for pair in options.items() for part in pair)]) == 0
+    assert "next: rdr eval --weights" in capsys.readouterr().out
+    info = load_checkpoint(run / "weights.safetensors").info
+    assert (info["step"], info["licence"], info["preset"]) == (2, "mine", "live")
+    assert len(TargetTable.load(run / "fits.npz")) == 8
+
+
+@pytest.fixture
+def drawn(face_model: DynamicExpressionModel, draw_face: Any, tmp_path: Path) -> Path:
+    """A manifest of four drawn faces."""
+    from rdr_core.types import Pose
+
+    rows = []
+    for number in range(4):
+        euler = np.array([0.0, 0.3 * number - 0.4, 0.0], np.float32)
+        picture, shape = draw_face(Pose(euler, np.array([80, 85, 0], np.float32), 4.5), size=160, seed=number)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+        rows.append({"image": f"{number}.png", "pts68": shape.tolist()})
+    (tmp_path / "drawn.json").write_text(json.dumps(rows))
+    return tmp_path / "drawn.json"
+
+
+def test_train_says_what_is_wrong(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    data = ("--data", tmp_path)
+    message = fails(capsys, "train", "live", "--manifest", tmp_path / "none.json", "--out", run, *data)
+    assert "no such manifest" in message
+    (tmp_path / "fits.npz").write_bytes(b"no table")
+    arguments = ("train", "live", "--manifest", drawn, "--out", run, *data)
+    assert "not a table of fits" in fails(capsys, *arguments, "--fits", tmp_path / "fits.npz")
+
+
+def test_export_says_what_is_wrong(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "net"
+    assert "no such weights file" in fails(capsys, "export", tmp_path / "none.safetensors", "--out", out)
+    assert "would be overwritten" in fails(capsys, "export", weights, "--out", weights.with_suffix(""))
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "not a whole weights file" in fails(capsys, "export", weights, "--out", out)
+    assert not out.with_suffix(".onnx").exists()
