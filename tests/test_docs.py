@@ -111,7 +111,6 @@ def problem_of(command: Command) -> str | None:
     return f"`rdr {' '.join(path)}` does not take {unknown}" if unknown else None
 
 
-@pytest.mark.skipif(not (ROOT / "avatar_bridge" / "cli.py").exists(), reason="avatar_bridge/cli.py does not exist yet")
 @pytest.mark.parametrize("command", of_program("rdr"), ids=str)
 def test_rdr_commands_exist(command: Command) -> None:
     assert (problem := problem_of(command)) is None, f"{command}: {problem}"

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,20 @@ from rdr_core.errors import AssetError, ConfigError
 from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.predictor import InferenceGraph
 from rdr_core.modeling.rdr import RDR
-from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint, save_checkpoint
+from rdr_core.training.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint, save_checkpoint
 
 _PREFIX = "network."
 
 
-def export(weights: Path, out: Path) -> tuple[Path, Path]:
-    """Write OUT.safetensors (half floats) and OUT.onnx from a checkpoint; returns both paths."""
+def export(weights: Path, out: Path, steps: int | None = None) -> tuple[Path, Path]:
+    """Write OUT.safetensors (half floats) and OUT.onnx from a checkpoint; returns both paths.
+
+    steps: keep only the first K' refinement steps, which then are the whole of a faster network.
+    """
     stored, graph = out.with_suffix(".safetensors"), out.with_suffix(".onnx")
     if stored.resolve() == weights.resolve():
         raise ConfigError(f"{weights} would be overwritten by its half floats: give another --out")
-    checkpoint = load_checkpoint(weights)
+    checkpoint = first_steps(load_checkpoint(weights), steps)
     halves = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in checkpoint.tensors.items()
@@ -35,6 +39,18 @@ def export(weights: Path, out: Path) -> tuple[Path, Path]:
     save_checkpoint(stored, checkpoint.config, halves, checkpoint.info)
     export_graph(network_from_checkpoint(load_checkpoint(stored), stored), stored, graph)
     return stored, graph
+
+
+def first_steps(checkpoint: Checkpoint, steps: int | None) -> Checkpoint:
+    """Cut a checkpoint to its first refinement steps: a prefix of K gives the same states (Algorithm 1)."""
+    trained = checkpoint.config.steps
+    if steps is None or steps == trained:
+        return checkpoint
+    if not 1 <= steps < trained:
+        raise ConfigError(f"this network has {trained} refinement steps, {steps} were asked for")
+    later = tuple(f".projections.{k}." for k in range(steps, trained))
+    kept = {name: tensor for name, tensor in checkpoint.tensors.items() if not any(part in name for part in later)}
+    return Checkpoint(replace(checkpoint.config, steps=steps), kept, checkpoint.info | {"trained_steps": trained})
 
 
 def export_graph(network: RDR, weights: Path, graph: Path) -> None:
