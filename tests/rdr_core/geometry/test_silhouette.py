@@ -81,6 +81,19 @@ def test_contour_of_the_ellipsoid_lies_on_its_outline(pitch_deg: float, yaw_deg:
     assert mean_distance(found, true_outline(euler)) < 1e-3
 
 
+@given(st.integers(0, 20), st.floats(0.3, 1.2))
+def test_contour_lies_where_facing_crosses_zero(seed: int, yaw: float) -> None:
+    """Between the two vertices of a line, the weight is where the linear interpolation of `facing` is zero."""
+    points = seen(face_lines(default_face_model(), seed), np.array([0.1, yaw, 0.0]))
+    front = facing(points)
+    step, weight = contour_on_lines(points)
+    between = (weight > 0) & (weight < 1)
+    assert between.sum() >= 3
+    at = front[LINES, step] * (1 - weight) + front[LINES, step + 1] * weight
+    np.testing.assert_allclose(at[between] / np.abs(front).max(axis=1)[between], 0, atol=1e-9)
+    assert (front[LINES, step][between] > 0).all()
+
+
 def test_no_change_keeps_the_end_vertex() -> None:
     """Lines that stop where the surface still faces the viewer end at their last vertex."""
     points = seen(ellipsoid_lines(26, 60), np.zeros(3))
