@@ -193,7 +193,8 @@ def modules_of_live_tracking() -> list[str]:
     """Parts for machines without torch: the bridge (the preview has an extra of its own) and what it stands on."""
     bridge = [path for path in (ROOT / "avatar_bridge").rglob("*.py") if "preview" not in path.parts]
     core = [path for part in ("geometry", "face_model") for path in (ROOT / "rdr_core" / part).rglob("*.py")]
-    runtime = [ROOT / "rdr_core/inference" / name for name in ("onnx_runtime.py", "detector.py", "tracker.py", "weights.py", "images.py")]
+    names = ("onnx_runtime.py", "detector.py", "tracker.py", "weights.py", "images.py")
+    runtime = [ROOT / "rdr_core/inference" / name for name in names]
     found = [path for path in bridge + core + runtime if path.exists() and path.stem != "__main__"]  # that would run
     files = [path.relative_to(ROOT).with_suffix("") for path in found]
     return sorted(".".join(file.parts).removesuffix(".__init__") for file in files)

@@ -27,7 +27,7 @@ def export(weights: Path, out: Path, steps: int | None = None) -> tuple[Path, Pa
 
     steps: keep only the first K' refinement steps, which then are the whole of a faster network.
     """
-    stored, graph = out.with_suffix(".safetensors"), out.with_suffix(".onnx")
+    stored, graph = (out.with_name(out.name + ending) for ending in (".safetensors", ".onnx"))
     if stored.resolve() == weights.resolve():
         raise ConfigError(f"{weights} would be overwritten by its half floats: give another --out")
     checkpoint = first_steps(load_checkpoint(weights), steps)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdr_core.errors import AssetError
@@ -35,7 +35,8 @@ def save_checkpoint(path: Path, config: RdrConfig, tensors: dict[str, Tensor], i
     header = {"schema_version": SCHEMA_VERSION, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header)
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
+    temporary.write_bytes(content)  # save_file would make it readable by its owner alone
     os.replace(temporary, path)
 
 
