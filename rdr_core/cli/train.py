@@ -71,17 +71,21 @@ def run(command: TrainCommand) -> None:
         "data": str(command.manifest) if command.manifest else "300-W training set at hand (2,012 faces)",
         "licence": command.licence,
     }
-    with progress_bar("training", command.train.steps) as advance:
-        weights = train(
-            config,
-            command.train,
-            data,
-            backgrounds,
-            command.out,
-            info,
-            command.start_from,
-            lambda done, losses: advance(done, f"loss {losses['total']:.3f}"),
-        )
+    try:
+        with progress_bar("training", command.train.steps) as advance:
+            weights = train(
+                config,
+                command.train,
+                data,
+                backgrounds,
+                command.out,
+                info,
+                command.start_from,
+                lambda done, losses: advance(done, f"loss {losses['total']:.3f}"),
+            )
+    except KeyboardInterrupt:
+        print(f"what was trained is kept in {command.out}: the same command goes on from there", file=sys.stderr)
+        raise
     print(f"wrote {weights}; next: rdr eval --weights {weights}, rdr export {weights} --out {command.out / 'network'}")
 
 
