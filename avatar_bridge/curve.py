@@ -88,4 +88,4 @@ class _AllowList:
 def _check_keys(keys: Iterable[str]) -> None:
     for key in keys:
         if not (isinstance(key, str) and len(key) == 40 and key.isascii()):
-            raise StreamError("a CURVE key must be 40 characters (Z85): make a pair with rdr keys")
+            raise StreamError("a CURVE key must be 40 characters (Z85): make a pair with new_key_pair()")

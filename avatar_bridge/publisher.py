@@ -51,7 +51,7 @@ class Publisher:
             raise StreamError(f"hello_interval_s must be over 0, got {hello_interval_s}")
         if curve is None and not is_local(endpoint):
             raise StreamError(
-                f"{endpoint} would be open to other machines, which needs keys (rdr keys); "
+                f"{endpoint} would be open to other machines, which needs keys (CurveServer); "
                 f"without keys use this machine's own address: {DEFAULT_ENDPOINT}"
             )
         self.session = session or secrets.token_hex(8)

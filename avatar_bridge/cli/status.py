@@ -13,6 +13,7 @@ def status_line(total: int | None) -> Iterator[Callable[[int, str], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     ends = (BarColumn(), MofNCompleteColumn()) if total else (SpinnerColumn(),)
-    with Progress(*ends, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as progress:
+    text, console = TextColumn("{task.description}"), Console(stderr=True)
+    with Progress(*ends, text, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total)
         yield lambda n, text: progress.update(task, advance=n, description=text)

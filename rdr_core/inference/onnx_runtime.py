@@ -30,9 +30,10 @@ class OnnxPredictor:
             names = tuple(output.name for output in self.session.get_outputs())
             self.crop_size = int(self.session.get_inputs()[0].shape[-1])
         except Exception as error:  # onnxruntime raises many kinds, all of which mean an unusable file
-            reason = str(error).splitlines()[0][:160]
+            weights = graph.with_suffix(".safetensors").name
             raise AssetError(
-                f"{graph}: not a whole network ({reason}); install the program or export it again"
+                f"{graph}: not a whole network; it and its weights, {weights} beside it, must be complete: "
+                "install the program or export it again"
             ) from error
         if names != OUTPUTS:
             raise AssetError(f"{graph}: outputs are {names}, expected {OUTPUTS}; export it again with rdr export")
