@@ -59,4 +59,5 @@ def record(
                         f"recording {out}: {take.messages_written} messages, {stream.stats().fps:.1f} fps; Ctrl-C ends",
                     )
                     messages = stream.poll(100)
-    print(f"wrote {out}: {take.messages_written} messages, {stream.stats().missed} missed")
+        missed = stream.stats().missed
+    print(f"wrote {out}: {take.messages_written} messages, {missed} missed")
