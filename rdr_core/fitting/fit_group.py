@@ -29,7 +29,7 @@ class FitConfig:
     noise_cm: float = 0.2
     """Standard deviation of the inner landmarks' annotation and model noise, cm at the face."""
     eye_noise_cm: float = 0.1
-    """The same for the eyelids, which are small and clicked with care: a loose fit would leave closed eyes half open."""
+    """The same for the eyelids, small and clicked with care: a loose fit would leave closed eyes half open."""
     contour_noise_cm: float = 0.3
     """The same for the contour, which annotators place less surely along the outline."""
     expression_scale: float = 1.0
