@@ -47,19 +47,23 @@ def preview(
         out.parent.mkdir(parents=True, exist_ok=True)
     from avatar_bridge.avatar import default_avatar
 
-    with Subscriber(endpoint, latest_only=out is None or out.suffix == ".png") as stream, status_line(None) as show:
+    live = out is None or out.suffix.lower() == ".png"
+    with (
+        AvatarRenderer(default_avatar(), size, size) as renderer,  # takes seconds, in which nobody would receive
+        Subscriber(endpoint, latest_only=live) as stream,
+        status_line(None) as show,
+    ):
         show(0, f"waiting for a face on {endpoint}")
-        with AvatarRenderer(default_avatar(), size, size) as renderer:
-            frames = face_frames(stream, face, wait, idle, seconds)
-            with suppress(KeyboardInterrupt):
-                if out is None:
-                    from avatar_bridge.preview.window import show_window
+        frames = face_frames(stream, face, wait, idle, seconds)
+        if out is None:
+            from avatar_bridge.preview.window import show_window
 
-                    show_window(stream, renderer, frames)
-                elif out.suffix == ".png":
-                    write_picture(renderer, frames, out)
-                else:
-                    write_video(stream, renderer, frames, out, show)
+            with suppress(KeyboardInterrupt):
+                show_window(stream, renderer, frames)
+        elif live:
+            write_picture(renderer, frames, out)
+        else:
+            write_video(stream, renderer, frames, out, show)
     print("stream ended" if out is None else f"wrote {out}")
 
 
