@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] not in COMMANDS:
         print(f"error: no command {given[0]!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # read when cv2 is imported; what it reports, we say in one line
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         run(given[0], given[1:])

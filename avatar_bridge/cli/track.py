@@ -78,8 +78,8 @@ def track(
         session = publisher.session if publisher else "file"
         if publisher:
             publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces))
-        take = stack.enter_context(Recorder(record, session, source=video.name)) if record else None
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+        take = stack.enter_context(Recorder(record, session, source=video.name)) if record else None
         show = stack.enter_context(status_line(video.frame_count))
         if publisher:
             show(0, f"publishing {video.name} on {publisher.endpoint}; see it with rdr preview")
