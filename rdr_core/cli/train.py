@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from dataclasses import dataclass, field
@@ -96,4 +97,8 @@ def train_command(args: list[str]) -> None:
         preset: (about[preset], TrainCommand(preset, Path("runs") / preset, train=recipe))
         for preset, recipe in RECIPES.items()
     }
-    run(tyro.extras.overridable_config_cli(defaults, args=args, prog="rdr train"))
+    run(
+        tyro.extras.overridable_config_cli(
+            defaults, description=inspect.getdoc(TrainCommand), args=args, prog="rdr train"
+        )
+    )
