@@ -118,6 +118,7 @@ def test_truncated_weights(fails: Fails, clip: Path, tmp_path: Path) -> None:
     graph, weights = tmp_path / "live.onnx", tmp_path / "live.safetensors"
     shutil.copy(RDR_ASSETS / "live.onnx", graph)
     arguments = ("track", clip, "--no-publish", "--fast", "--overlay", tmp_path / "o.mp4", "--weights")
+    assert "no such network" in fails(*arguments, tmp_path / "none.onnx")
     assert "not a whole network" in fails(*arguments, graph)  # its weights are not there
     weights.write_bytes(stored[: len(stored) // 2])
     assert "not a whole network" in fails(*arguments, graph)
@@ -132,6 +133,11 @@ def test_port_in_use(fails: Fails, clip: Path, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         line = fails("track", clip, "--endpoint", f"tcp://127.0.0.1:{port}", "--record", tmp_path / "take.mcap")
     assert f"port {port} is in use" in line
+
+
+def test_other_machines_are_shut_out_without_keys(fails: Fails, clip: Path, tmp_path: Path) -> None:
+    line = fails("track", clip, "--endpoint", "tcp://0.0.0.0:5999", "--record", tmp_path / "take.mcap")
+    assert "open to other machines" in line
 
 
 NO_GL = '''
@@ -162,6 +168,7 @@ def test_no_opengl(fails: Fails, tmp_path: Path, free_port: int) -> None:
     for arguments in (
         ("preview", "--endpoint", endpoint, "--out", tmp_path / "a.png", "--wait", 0.5),
         ("avatar", "--sheet", tmp_path / "sheet.png"),
+        ("demo", "--out", tmp_path),
     ):
         line = fails(*arguments, env=env)
         assert "no OpenGL" in line
