@@ -1,7 +1,7 @@
 """The path from a photograph to landmarks: whatever the weights, they must lie where a network once put them.
 
 golden/astronaut.json was written by the first shipped network. The bound is loose, another network passes, but a wrong
-crop, channel order, axis or pixel offset does not.
+crop or axis, a mirrored order or an offset of some pixels does not.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import pytest
 
 from avatar_bridge.capture import VideoSource
 from avatar_bridge.messages import FaceFrame
+from avatar_bridge.publisher import Publisher
 from avatar_bridge.recording import read_take
 
 PATIENCE_S = 60.0
@@ -115,3 +116,39 @@ def test_ctrl_c_finishes_the_files(start_rdr: StartRdr, long_clip: Path, tmp_pat
     frames, drawn = frames_of(take), list(VideoSource(overlay))
     assert 1 <= len(drawn) < 500
     assert abs(len(frames) - len(drawn)) <= 1
+
+
+def test_ctrl_c_finishes_a_recording(start_rdr: StartRdr, tmp_path: Path) -> None:
+    with Publisher("tcp://127.0.0.1:*") as publisher:
+        process = start_rdr("record", tmp_path / "t.mcap", "--endpoint", publisher.endpoint)
+        deadline = time.monotonic() + PATIENCE_S
+        while not list(tmp_path.iterdir()):  # made when it hears Hello
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        sent = [publisher.publish(made_up_frame(publisher.session, seq)) for seq in range(20)]
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert "wrote" in finished(process)
+    frames = frames_of(tmp_path / "t.mcap")
+    assert frames
+    assert frames == sent[: len(frames)]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.mcap"]
+
+
+def made_up_frame(session: str, seq: int) -> FaceFrame:
+    return FaceFrame(
+        session=session,
+        seq=seq,
+        face_id=0,
+        capture_time_ns=1_700_000_000_000_000_000 + seq,
+        publish_time_ns=0,
+        source_size_px=(640, 480),
+        tracked=True,
+        confidence=0.5,
+        alpha_exp=np.linspace(0, 1, 46),
+        quaternion=[1, 0, 0, 0],
+        euler_rad=[0, 0, 0],
+        translation_px=[320, 240, 0],
+        scale_px_per_cm=12.5,
+    )
