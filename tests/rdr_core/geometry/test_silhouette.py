@@ -81,7 +81,7 @@ def test_contour_of_the_ellipsoid_lies_on_its_outline(pitch_deg: float, yaw_deg:
     assert mean_distance(found, true_outline(euler)) < 1e-3
 
 
-@given(st.integers(0, 20), st.floats(0.3, 1.2))
+@given(st.integers(0, 20), st.floats(0.3, 0.8))  # farther round, most lines are hidden from their start
 def test_contour_lies_where_facing_crosses_zero(seed: int, yaw: float) -> None:
     """Between the two vertices of a line, the weight is where the linear interpolation of `facing` is zero."""
     points = seen(face_lines(default_face_model(), seed), np.array([0.1, yaw, 0.0]))
