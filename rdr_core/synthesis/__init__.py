@@ -1,0 +1,1 @@
+"""Pictures with exact Q*: rendered people, and large poses from real pictures."""
