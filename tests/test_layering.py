@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("rdr_core", "calibration", "avatar_bridge", "blender_addon")
 
 RDR_CORE_LAYERS = (
-    {"types", "errors", "config", "landmarks"},
+    {"types", "errors", "config", "landmarks", "atomic"},
     {"geometry"},
     {"face_model"},
     {"modeling", "fitting", "data", "synthesis"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from rdr_core.atomic import whole_file
 from rdr_core.evaluation.protocols import Evaluation
 from rdr_core.types import Float32, UInt8
 
@@ -27,9 +27,8 @@ def write_report(folder: Path, evaluations: Iterable[Evaluation]) -> Path:
             writer.writerow(["name", "nme"])
             writer.writerows((n, f"{e:.6f}") for n, e in zip(evaluation.names, evaluation.errors, strict=True))
         cv2.imwrite(str(folder / f"{slug}_curve.png"), draw_curve(evaluation.errors, evaluation.title))
-    temporary = folder / "scores.json.part"
-    temporary.write_text(json.dumps(scores, indent=2) + "\n")
-    os.replace(temporary, folder / "scores.json")
+    with whole_file(folder / "scores.json") as temporary:
+        temporary.write_text(json.dumps(scores, indent=2) + "\n")
     return folder / "scores.json"
 
 

@@ -6,7 +6,6 @@ Model frame: right-handed, cm, +x the subject's left, +y up, +z out of the face.
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.core_tensor import CoreTensor
@@ -106,10 +106,8 @@ class DynamicExpressionModel:
                 "accessory_triangles": self.accessories.triangles.astype(np.int32),
                 "accessory_colors": (self.accessories.colors * 255).round().astype(np.uint8),
             }
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("wb") as file:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        os.replace(temporary, path)
 
 
 def combine(neutral: Float32, offsets: Float32, alpha_exp: Float32) -> Float32:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.predictor import InferenceGraph
@@ -76,9 +76,8 @@ def export_graph(network: RDR, weights: Path, graph: Path) -> None:
         raise AssetError(f"{graph}: the exporter gave no graph")
     model = program.model_proto
     point_into(model, weights)
-    temporary = graph.with_name(graph.name + ".part")
-    onnx.save_model(model, str(temporary))
-    os.replace(temporary, graph)
+    with whole_file(graph) as temporary:
+        onnx.save_model(model, str(temporary))
 
 
 def point_into(model: "onnx.ModelProto", weights: Path) -> None:  # type: ignore[name-defined]  # noqa: F821, UP037

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rdr_core.atomic import whole_file
 from rdr_core.data.crop import Crop, crop_from_box
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import ConfigError, DataError
@@ -116,8 +116,5 @@ def save_predictions(path: Path, results: list[ImageResult]) -> None:
         "confidence": column(lambda p: p.confidence, ()),
         "ms": np.array([r.milliseconds for r in results], np.float32),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    os.replace(temporary, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
@@ -33,11 +33,9 @@ class Checkpoint:
 def save_checkpoint(path: Path, config: RdrConfig, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
     """Write a checkpoint; it appears only when it is whole."""
     header = {"schema_version": SCHEMA_VERSION, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
-    temporary.write_bytes(content)  # save_file would make it readable by its owner alone
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)  # save_file would make it readable by its owner alone
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

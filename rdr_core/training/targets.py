@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rdr_core.atomic import whole_file
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import DataError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
@@ -57,11 +58,8 @@ class TargetTable:
 
     def save(self, path: Path) -> None:
         """Write an npz; it appears only when it is whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("wb") as file:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        os.replace(temporary, path)
 
     @classmethod
     def load(cls, path: Path) -> TargetTable:

@@ -69,7 +69,7 @@ def test_save_and_load(face_model: DynamicExpressionModel, tmp_path: Path) -> No
     assert face_model.accessories is not None
     np.testing.assert_array_equal(again.accessories.triangles, face_model.accessories.triangles)
     np.testing.assert_allclose(again.accessories.colors, face_model.accessories.colors, atol=1 / 255)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_save_without_accessories_and_texture(face_model: DynamicExpressionModel, tmp_path: Path) -> None:

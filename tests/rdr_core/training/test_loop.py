@@ -94,7 +94,7 @@ def test_run_folder(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None
     assert info["train"]["batch_size"] == 4
     assert info["validation"]["nme_s2"] > 0
     assert list((tmp_path / "run" / "tensorboard").iterdir())
-    assert not list((tmp_path / "run").glob("*.part"))
+    assert not list((tmp_path / "run").glob("*.part*"))
     network_from_checkpoint(load_checkpoint(path), path)
 
 
