@@ -38,8 +38,13 @@ def fixed_landmarks(topology: Topology) -> LandmarkVertices:
 
 def visible_landmarks(topology: Topology, vertices: Float32, euler_rad: Float32) -> LandmarkVertices:
     """March the contour landmarks of (n, 3) subset vertices under a rotation (3,)."""
+    return landmarks_on_outline(topology, project(vertices, euler_rad, np.zeros(2), np.float64(1.0))[..., :2])
+
+
+def landmarks_on_outline(topology: Topology, points: Float32) -> LandmarkVertices:
+    """March the contour landmarks of subset vertices that any camera has projected, (n, 2) image points, y down."""
     lines = topology.lines_in_subset
-    step, weight = contour_on_lines(project(vertices[lines], euler_rad, np.zeros(2), np.float64(1.0))[..., :2])
+    step, weight = contour_on_lines(points[lines])
     first, second = topology.landmarks_in_subset.copy(), topology.landmarks_in_subset.copy()
     first[JAW] = lines[np.arange(len(JAW)), step]
     second[JAW] = lines[np.arange(len(JAW)), step + 1]

@@ -1,17 +1,21 @@
-"""Where the head looks, and the camera that frames it.
+"""Where the head looks, where it stands, and the camera that frames it.
 
-The head turns about the origin of the face model, which lies between the ears, about 10 cm behind the eyes; view frame
-and camera are those of `surface.py`, so that a model vertex v stands at R v.
+View frame and camera are those of `surface.py`. The middle of the face is the view frame's origin and the head turns
+about it: a near camera that looked past the face (at the middle of the head, say) would see it turned by up to 15
+degrees more or less than its pose says.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from rdr_core.errors import ConfigError
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.landmarks import N_LANDMARKS
 from rdr_core.synthesis.surface import Camera
 from rdr_core.types import Float32
@@ -28,15 +32,47 @@ _PITCH_LOST_AT_PROFILE: Final = 0.35
 """Share of the pitch's range that is gone at a yaw of 90 degrees: necks do not do both."""
 
 
+@dataclass(frozen=True, eq=False)
+class HeadPlacement:
+    """Where a head stands in the view frame: a model vertex v is at R (v - pivot)."""
+
+    euler_rad: Float32
+    """(3,) pitch, yaw, roll."""
+    pivot_cm: Float32
+    """(3,) model frame: the point that stays at the view frame's origin."""
+
+    @cached_property
+    def rotation(self) -> Float32:
+        """(3, 3) float32 R."""
+        return matrix_from_euler(np.asarray(self.euler_rad, np.float64)).astype(np.float32)
+
+    def points(self, vertices: Float32) -> Float32:
+        """(..., 3) model frame, cm -> (..., 3) view frame, cm."""
+        return (vertices - self.pivot_cm) @ self.rotation.T
+
+    def directions(self, normals: Float32) -> Float32:
+        """(..., 3) model frame -> (..., 3) view frame."""
+        return normals @ self.rotation.T
+
+
+def face_middle(model: DynamicExpressionModel) -> Float32:
+    """Return the pivot of every head of a model, (3,) float32 cm: the middle of the mean face's landmarks."""
+    neutral, _ = model.landmark_tensor.contract_identity(model.identity_mean)
+    middle = neutral[model.topology.landmarks_in_subset].mean(axis=0)
+    return np.array([0.0, middle[1], middle[2]], np.float32)
+
+
 @dataclass(frozen=True)
 class CameraConfig:
     """Cameras that a face may be seen by, and how they frame it."""
 
     pinhole: float = 0.7
     """Share of pinhole cameras; the others are orthographic."""
-    nearest_cm: float = 33.0
-    """Least distance from the camera to the head's origin: a phone 25 cm before the face."""
-    farthest_cm: float = 130.0
+    nearest_cm: float = 25.0
+    """Least distance from a pinhole to the middle of the face: a phone held close."""
+    usual_cm: float = 55.0
+    """The most frequent distance: a laptop."""
+    farthest_cm: float = 120.0
     """Greatest distance of a pinhole; beyond it perspective is hardly seen."""
     room: float = 1.9
     """Side of the picture over the larger side of the landmarks' box: training crops at 1.4 and strays."""
@@ -46,8 +82,10 @@ class CameraConfig:
     """Spread of the centre of the box about the centre of the picture, share of its side."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.pinhole <= 1 or not 20 <= self.nearest_cm < self.farthest_cm:
-            raise ConfigError(f"needs a share in [0, 1] and distances of at least 20 cm in their order, got {self}")
+        if not 0 <= self.pinhole <= 1 or not 20 <= self.nearest_cm <= self.usual_cm <= self.farthest_cm:
+            raise ConfigError(f"needs a share in [0, 1] and distances from 20 cm on in their order, got {self}")
+        if self.nearest_cm == self.farthest_cm:
+            raise ConfigError(f"the nearest and the farthest distance must differ, got {self.nearest_cm} cm for both")
         if self.room <= 1 or min(self.room_std, self.shift_std) < 0:
             raise ConfigError(f"the picture must be larger than the face and spreads not negative, got {self}")
 
@@ -86,7 +124,7 @@ def sample_camera(
         raise ConfigError(f"a camera frames landmarks ({N_LANDMARKS}, 3), got {landmarks_view.shape}")
     distance_cm = float("inf")
     if rng.random() < config.pinhole:
-        distance_cm = float(np.exp(rng.uniform(np.log(config.nearest_cm), np.log(config.farthest_cm))))
+        distance_cm = float(np.exp(rng.triangular(*np.log([config.nearest_cm, config.usual_cm, config.farthest_cm]))))
     seen = Camera(size_px, 1.0, (0.0, 0.0), distance_cm).project(landmarks_view)
     lower, upper = seen.min(axis=0), seen.max(axis=0)
     room = config.room * np.exp(np.clip(rng.normal(0, config.room_std), -0.12, 0.2))

@@ -1,7 +1,7 @@
 """What a renderer draws: surfaces with one material each, a camera and light.
 
 V: vertices.  T: triangles.  View frame: right-handed, cm, x right and y up in the picture, z towards the viewer; the
-origin is the origin of the face model, which the camera looks at from `distance_cm` away along +z.
+origin is the middle of the face (`camera.HeadPlacement`), which the camera looks at from `distance_cm` away along +z.
 """
 
 from __future__ import annotations

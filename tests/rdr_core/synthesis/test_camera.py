@@ -7,8 +7,10 @@ import pytest
 
 from rdr_core.errors import ConfigError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.geometry.rotation import matrix_from_euler
-from rdr_core.synthesis.camera import CameraConfig, sample_camera, sample_pose
+from rdr_core.geometry.weak_perspective import fit_pose
+from rdr_core.landmarks import MIRROR
+from rdr_core.synthesis.camera import CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
+from rdr_core.synthesis.surface import Camera
 from rdr_core.types import Float32
 
 SIZE = 160
@@ -25,7 +27,8 @@ def heads(face_model: DynamicExpressionModel) -> list[Float32]:
     """Return the landmarks of one head in 300 poses, view frame."""
     rng = np.random.default_rng(2)
     landmarks = face_model.face()[face_model.topology.landmarks]
-    return [landmarks @ matrix_from_euler(sample_pose(rng)).T for _ in range(300)]
+    pivot = face_middle(face_model)
+    return [HeadPlacement(sample_pose(rng), pivot).points(landmarks) for _ in range(300)]
 
 
 def test_yaw_is_spread_as_stated(poses: Float32) -> None:
@@ -56,6 +59,27 @@ def test_pose_is_repeatable() -> None:
     assert first.dtype == np.float32
 
 
+def test_head_turns_about_the_middle_of_the_face(face_model: DynamicExpressionModel) -> None:
+    pivot = face_middle(face_model)
+    landmarks = face_model.face()[face_model.topology.landmarks]
+    placement = HeadPlacement(np.radians([10.0, 30.0, -20.0]), pivot)
+    np.testing.assert_allclose(placement.points(pivot), 0, atol=1e-6)
+    placed = placement.points(landmarks)
+    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), np.linalg.norm(landmarks - pivot, axis=1), atol=1e-4)
+    assert np.abs(landmarks[MIRROR] * [-1, 1, 1] - landmarks).max() < 0.1  # so that the pivot may lie in the mid plane
+    nose = placement.points(landmarks[30]) - placement.points(landmarks[27])
+    np.testing.assert_allclose(placement.directions(landmarks[30] - landmarks[27]), nose, atol=1e-5)
+
+
+@pytest.mark.parametrize("yaw_deg", [-90, -40, 0, 60, 90])
+def test_near_camera_sees_the_pose_that_was_meant(face_model: DynamicExpressionModel, yaw_deg: float) -> None:
+    landmarks = face_model.face()[face_model.topology.landmarks]
+    meant = np.radians([5.0, yaw_deg, 10.0])
+    placed = HeadPlacement(meant, face_middle(face_model)).points(landmarks)
+    apparent, *_ = fit_pose(landmarks, Camera(SIZE, 5.0, (80.0, 80.0), 30.0).project(placed))
+    assert np.degrees(np.abs(apparent - meant)).max() < 6
+
+
 def test_face_is_framed_with_room(heads: list[Float32]) -> None:
     rng = np.random.default_rng(4)
     sides, centers = [], []
@@ -75,9 +99,10 @@ def test_distances(heads: list[Float32]) -> None:
     distances = np.array([sample_camera(rng, SIZE, head).distance_cm for head in heads * 5])
     near = distances[np.isfinite(distances)]
     assert len(near) / len(distances) == pytest.approx(0.7, abs=0.04)
-    assert near.min() >= 33
-    assert near.max() <= 130
-    assert np.median(near) == pytest.approx(np.sqrt(33 * 130), rel=0.06)  # as many below the geometric mean as above
+    assert near.min() >= 25
+    assert near.max() <= 120
+    assert np.median(near) == pytest.approx(55, rel=0.06)
+    assert 0.05 < (near < 35).mean() < 0.2
 
 
 @pytest.mark.parametrize("pinhole", [0.0, 1.0])
@@ -89,7 +114,15 @@ def test_share_of_pinholes_is_a_choice(heads: list[Float32], pinhole: float) -> 
 
 @pytest.mark.parametrize(
     "options",
-    [{"pinhole": 1.1}, {"nearest_cm": 10}, {"nearest_cm": 200}, {"room": 0.9}, {"room_std": -1}, {"shift_std": -0.1}],
+    [
+        {"pinhole": 1.1},
+        {"nearest_cm": 10},
+        {"nearest_cm": 200},
+        {"usual_cm": 20},
+        {"room": 0.9},
+        {"room_std": -1},
+        {"shift_std": -0.1},
+    ],
 )
 def test_impossible_cameras_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
