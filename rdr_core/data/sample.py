@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from rdr_core.errors import DataError
 from rdr_core.types import Float32, UInt8
+
+
+Scheme = Literal["aflw19", "aflw21", "pifa34", "facewarehouse74", "ibug70"]
+"""Which points, in which order, a set annotates where they are not the 68 of iBUG alone; each reader lists its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointSet:
+    """Landmarks of another scheme than iBUG's 68. n: number of points of the scheme."""
+
+    scheme: Scheme
+    points: Float32
+    """(n, 2) image px, NaN where not annotated."""
+    visible: np.ndarray
+    """(n,) bool, False where annotated as hidden or not annotated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,8 @@ class FaceSample:
     """(3,) pitch, yaw, roll in our signs."""
     person: str | None = None
     """Faces with the same person share alpha_id."""
+    other: PointSet | None = None
+    """Points of a set's own scheme, where it is not the 68 of iBUG."""
 
     def read_image(self) -> UInt8:
         """Return the picture, (H, W, 3) BGR; DataError where it cannot be read."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rdr_core.data.manifest import read_faces
-from rdr_core.data.sample import FaceSample
+from rdr_core.data.pts import read_pts
+from rdr_core.data.reading import Broken, Reading, name_in, picture_of, read_each
+from rdr_core.data.sample import FaceSample, box_of
 from rdr_core.errors import DataError
 
 
@@ -17,3 +19,20 @@ def read_w300(data: Path, split: str) -> list[FaceSample]:
     if any(sample.shape is None for sample in samples):
         raise DataError(f"{data}: the 300-W manifest lacks `pts68`")
     return samples
+
+
+def read_w300_folder(folder: Path, broken: Broken = "fail") -> Reading:
+    """Read the published layout: every `.pts` below `folder`, its picture (.jpg or .png) beside it.
+
+    That is afw/, helen/{trainset,testset}/, lfpw/{trainset,testset}/, ibug/ and 300W/{01_Indoor,02_Outdoor}/, or any
+    one of them. A photo of several faces comes once for each, as NAME_1, NAME_2, ...; nothing says who is on it.
+    """
+    return read_each(
+        ((path, None) for path in sorted(folder.rglob("*.pts"))), lambda p, _: _face(folder, p), folder, broken
+    )
+
+
+def _face(folder: Path, annotation: Path) -> FaceSample:
+    shape = read_pts(annotation)
+    picture = picture_of(annotation)
+    return FaceSample(name_in(folder, picture), picture, box_of(shape), shape)
