@@ -12,7 +12,6 @@ import numpy as np
 from rdr_core.errors import DataError
 from rdr_core.types import Float32, UInt8
 
-
 Scheme = Literal["aflw19", "aflw21", "pifa34", "facewarehouse74", "ibug70"]
 """Which points, in which order, a set annotates where they are not the 68 of iBUG alone; each reader lists its own."""
 
