@@ -89,4 +89,10 @@ class Lighting:
     lamp_direction: Float32
     """(3,) unit, view frame, towards the lamp."""
     lamp_color: Float32
-    """(3,) linear RGB irradiance; zero for none."""
+    """(3,) linear RGB irradiance at a right angle; zero for none. pi gives as much as a whole sky of radiance 1."""
+    lamp_softness_cm: float = 0.4
+    """Half the width of the edge of its shadows."""
+    backdrop_fov_rad: float = 0.7
+    """Angle of view of the part of the environment that is seen behind the surfaces."""
+    backdrop_blur: float = 0.02
+    """Radius of a point behind them, out of focus, over the side of the picture."""
