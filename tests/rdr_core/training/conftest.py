@@ -13,7 +13,8 @@ from rdr_core.data.sample import FaceSample, box_of
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.fitting.contour import fixed_landmarks
 from rdr_core.geometry.weak_perspective import project
-from rdr_core.training.targets import TargetTable, fit_samples
+from rdr_core.training.fit_faces import fit_samples
+from rdr_core.training.targets import TargetTable
 from rdr_core.types import Pose
 
 COUNT, SIZE, SCALE = 8, 160, 4.5

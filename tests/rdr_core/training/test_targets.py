@@ -13,7 +13,8 @@ from rdr_core.data.sample import FaceSample
 from rdr_core.errors import DataError
 from rdr_core.face_model.blendshape_names import MIRROR_EXPRESSION
 from rdr_core.landmarks import MIRROR
-from rdr_core.training.targets import TargetTable, fit_samples, mirror_points
+from rdr_core.training.fit_faces import fit_samples
+from rdr_core.training.targets import TargetTable, mirror_points
 
 
 def test_mirroring_twice_changes_nothing() -> None:

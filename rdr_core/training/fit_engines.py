@@ -1,0 +1,223 @@
+"""Where chunks of work are done: in this process, in others of this machine, or on a Ray cluster.
+
+An engine takes a function and a queue, and yields each chunk with its result as it is done, None where the process that
+worked on it died. The queue may grow meanwhile: who receives None may put the work back.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.context import SpawnProcess
+from typing import Any, Final, Protocol, TypeVar
+
+from rdr_core.data.processes import behave, deaf_to_ctrl_c
+from rdr_core.errors import ConfigError, RdrError
+
+C = TypeVar("C")
+R = TypeVar("R")
+_PATIENCE_S: Final = 5.0
+
+
+class Engine(Protocol):
+    """Does chunks of work."""
+
+    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+        """Yield chunks of the queue with their results, in any order; exceptions of `work` pass through."""
+
+
+@dataclass(frozen=True)
+class ThisProcess:
+    """One after the other, here."""
+
+    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+        """See `Engine`."""
+        while waiting:
+            chunk = waiting.popleft()
+            yield chunk, work(chunk)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Fresh processes of this machine, one thread each."""
+
+    count: int = 0
+    """How many; 0 takes one a core."""
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ConfigError(f"the number of processes must be 0 (all cores) or more, got {self.count}")
+
+    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+        """See `Engine`. The processes end with the iterator, whatever ends it."""
+        team: list[_Worker] = []
+        try:
+            count = min(self.count or os.cpu_count() or 1, len(waiting))
+            team.extend(_Worker(work) for _ in range(count))
+            while waiting or any(worker.busy for worker in team):
+                for number, worker in enumerate(team):
+                    if waiting and not worker.busy:
+                        team[number] = worker.alive_or_new()
+                        team[number].give(waiting.popleft())
+                busy = {worker.pipe: worker for worker in team if worker.busy}
+                for pipe in connection.wait(list(busy)):
+                    yield busy[pipe].take()  # type: ignore[index]
+        finally:
+            for worker in team:
+                worker.end()
+
+
+class _Worker:
+    """A process and the pipe to it. Death shows as the pipe's end, so that it is known which chunk it cost."""
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        context = get_context("spawn")  # forking a process with threads may deadlock
+        self.pipe, other = context.Pipe()
+        self.work, self.chunk, self.busy = work, None, False
+        self.process: SpawnProcess = context.Process(target=_serve, args=(other, work), daemon=True)
+        with deaf_to_ctrl_c(), _one_thread():
+            self.process.start()
+        other.close()  # or its end would not be seen
+
+    def give(self, chunk: Any) -> None:
+        self.chunk, self.busy = chunk, True
+        with suppress(OSError):  # where it died while it had nothing to do, `take` will say so
+            self.pipe.send(chunk)
+
+    def take(self) -> tuple[Any, Any]:
+        """Receive the result of the chunk, None where the process died; an exception of the work is raised."""
+        try:
+            result, error = self.pipe.recv()
+        except (EOFError, OSError):
+            self.end()
+            result, error = None, None
+        self.busy = False
+        if error is not None:
+            raise error
+        return self.chunk, result
+
+    def alive_or_new(self) -> _Worker:
+        if not self.pipe.closed:
+            return self
+        return _Worker(self.work)
+
+    def end(self) -> None:
+        self.pipe.close()
+        if self.busy:
+            self.process.terminate()
+        self.process.join(_PATIENCE_S)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that start in the block use one thread for linear algebra: there is one of them a core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: connection.Connection, work: Callable[..., Any]) -> None:
+    """Main function of a process: answers chunks with (result, exception) until the pipe ends."""
+    behave()
+    while True:
+        try:
+            chunk = pipe.recv()
+        except (EOFError, OSError):
+            return
+        answer: tuple[Any, Exception | None]
+        try:
+            answer = (work(chunk), None)
+        except Exception as error:  # raised again by who asked
+            error.add_note(traceback.format_exc())
+            answer = (None, error)
+        try:
+            pipe.send(answer)
+        except OSError:  # who asked is gone
+            return
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """Processes of a Ray cluster; each machine needs the program installed."""
+
+    address: str | None = None
+    """`HOST:6379`, `ray://HOST:10001` or "auto"; None takes RAY_ADDRESS, else a cluster of this machine's own."""
+    count: int = 0
+    """Most chunks under way at once; 0 takes two a CPU of the cluster."""
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ConfigError(f"the number of chunks under way must be 0 (two a CPU) or more, got {self.count}")
+
+    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+        """See `Engine`; joins the cluster that the caller has joined, if any."""
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError("Ray is not installed: install the extra `cluster`, or leave out --engine ray") from error
+        joined = ray.is_initialized()
+        if not joined:
+            _join(ray, self.address)
+        try:
+            yield from self._run(ray, work, waiting)
+        finally:
+            if not joined:
+                ray.shutdown()
+
+    def _run(self, ray: Any, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+        remote = ray.remote(num_cpus=1, max_retries=0)(_call)  # who receives None decides about another try
+        shared = ray.put(work)
+        pending: dict[Any, C] = {}
+        try:
+            while waiting or pending:
+                limit = self.count or max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))  # clusters grow
+                while waiting and len(pending) < limit:
+                    chunk = waiting.popleft()
+                    pending[remote.remote(shared, chunk)] = chunk
+                done, _ = ray.wait(list(pending), num_returns=1)
+                yield pending.pop(done[0]), _result(ray, done[0])
+        finally:
+            for reference in pending:
+                ray.cancel(reference, force=True)
+
+
+def _call(work: Callable[[C], R], chunk: C) -> R:
+    return work(chunk)
+
+
+def _join(ray: Any, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has agreed to being counted
+    own = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"no Ray cluster answers at {address or os.environ.get('RAY_ADDRESS') or 'this machine'} ({reason}); "
+            "start one with `ray start --head`, or correct --address"
+        ) from error
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause if isinstance(error.cause, RdrError) else error from None
+    except ray.exceptions.RayError:  # its worker or machine died
+        return None
