@@ -68,6 +68,14 @@ def misalign_crop(rng: np.random.Generator, shape: Float32, size: int) -> Crop:
     return Crop(center.astype(np.float32), float(side), size, float(roll))
 
 
+def background_crop(rng: np.random.Generator, image_shape: tuple[int, ...], size: int) -> Crop:
+    """Return any crop of a picture (H, W, ...) that shows no face."""
+    largest = float(min(image_shape[:2]))
+    side = float(np.exp(rng.uniform(np.log(min(size / 3, largest / 2)), np.log(largest))))
+    center = rng.uniform(0, 1, 2) * image_shape[1::-1]
+    return Crop(center.astype(np.float32), side, size, float(rng.uniform(-np.pi, np.pi)))
+
+
 def photometric(rng: np.random.Generator, image: UInt8, config: AugmentConfig) -> UInt8:
     """Change exposure, contrast, colour and sharpness of an (s, s, 3) crop, and hide a part of it."""
     image = _expose(rng, image)
@@ -82,8 +90,8 @@ def photometric(rng: np.random.Generator, image: UInt8, config: AugmentConfig) -
     if rng.random() < config.occlusion:
         image = _occlude(rng, image)
     if rng.random() < config.blur:
-        noise = rng.normal(0, rng.uniform(2, 14), image.shape).astype(np.float32)
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 14))
+        image = cv2.add(image, noise, dtype=cv2.CV_8U)  # rounds and saturates
     return image
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import copy
-import csv
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rdr_core.data.augment import AugmentConfig
+from rdr_core.data.label import FaceLabel
 from rdr_core.errors import AssetError, ConfigError
-from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
-from rdr_core.training.batches import Sampler, TrainingSet, ideal_crops, pose_in_crop
+from rdr_core.training.batches import Sampler, ideal_crop, network_pixels, target_in_crop
 from rdr_core.training.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -29,11 +27,18 @@ from rdr_core.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from rdr_core.training.log import Log
 from rdr_core.training.losses import LossConfig, RdrLoss
 from rdr_core.training.schedule import learning_rate
+from rdr_core.training.sources import HeldOut, Source
+from rdr_core.training.stream import stream
+from rdr_core.training.validation import validate
 from rdr_core.types import UInt8
 
 logger = logging.getLogger(__name__)
+
+STATISTICS_ROWS: Final = 4096
+"""Of the stream: of so many faces the means and spreads of Q* are taken."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class TrainConfig:
     """Of weights and batches."""
     threads: int = 0
     """CPU threads; 0 leaves torch's choice."""
+    workers: int = 0
+    """Processes that prepare batches; 0 for a thread of this one, which is enough for a CPU."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     bf16: bool = True
@@ -78,6 +85,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if min(self.steps, self.batch_size, self.every, self.validation, self.warmup) < 1:
             raise ConfigError("steps, batch_size, every, validation and warmup must be positive")
+        if self.workers < 0 or self.threads < 0:
+            raise ConfigError(f"workers and threads are not negative, got {self.workers} and {self.threads}")
         if not 0 <= self.ema < 1 or not 0 <= self.no_face < 1 or self.peak_lr <= 0:
             raise ConfigError(
                 f"ema and no_face lie in [0, 1), peak_lr is positive, got {self.ema}, {self.no_face}, {self.peak_lr}"
@@ -103,7 +112,7 @@ def has_bf16(device: torch.device) -> bool:
 def train(
     network_config: RdrConfig,
     config: TrainConfig,
-    data: TrainingSet,
+    sources: Sequence[tuple[Source, float]],
     backgrounds: Sequence[UInt8],
     run_dir: Path,
     info: dict[str, Any],
@@ -113,11 +122,12 @@ def train(
     """Train, resuming where `run_dir` has a checkpoint; returns the path of the averaged weights.
 
     Args:
-        data: decoded pictures and fits; `config.validation` of its faces are held out.
-        backgrounds: (H, W, 3) pictures without faces.
+        sources: pictures, each source with its share of the rows; `config.validation` pictures of the first are held
+            out.
+        backgrounds: (H, W, 3) BGR pictures without faces.
         run_dir: gets last.safetensors (resume), weights.safetensors (averaged), log.csv and TensorBoard events.
         info: written into the weights: data, licence.
-        progress: called with the number of steps done since the last call, and the losses.
+        progress: called with the number of steps done since the last call, the losses, and the rates of `Log`.
         start_from: weights to begin with instead of fresh ones.
     """
     if config.threads:
@@ -125,21 +135,23 @@ def train(
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
     bf16 = config.bf16 and has_bf16(device)
-    training, held_out = split(data, config.validation, config.seed)
+    sampler, held_out = make_sampler(sources, backgrounds, network_config.crop_size, config)
+    labels = list(sampler.labels(min(STATISTICS_ROWS, sum(map(len, sampler.sources)))))
+    sampler.close()
     network = build_rdr(network_config)
-    set_statistics(network, training)
+    check_labels(network, labels)
+    set_statistics(network, labels)
     if start_from is not None:
         load_weights(network, load_checkpoint(start_from).tensors, start_from)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimizer = make_optimizer(network, config)
-    first_step = resume(run_dir / "last.safetensors", network, average, optimizer, network_config)
-    loss_of = RdrLoss(network, config.loss, float(training.table.alpha_exp.std()))
-    sampler = Sampler(training, backgrounds, config.augment, config.batch_size, config.no_face, config.seed)
-    log = Log(run_dir, first_step)
+    first_step = resume(run_dir / "last.safetensors", network, average, optimizer, network_config, info)
+    loss_of = RdrLoss(network, config.loss, float(np.std([label.alpha_exp for label in labels])))
+    log = Log(run_dir, first_step, config.batch_size)
     progress(first_step, {"total": float("nan")})
     logger.info("training on %s%s from step %d of %d", device, " in bf16" if bf16 else "", first_step, config.steps)
-    batches = sampler.stream(first_step)
+    batches = stream(sampler, first_step, config.workers, pin=device.type == "cuda")
     done = first_step
     scores: dict[str, float] = {}
 
@@ -154,9 +166,10 @@ def train(
         for step in range(first_step, config.steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config.peak_lr, step, config.steps, config.warmup)
-            batch = next(batches).to(device)
+            with log.waiting():
+                batch = next(batches).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                output = network(batch.image.contiguous(memory_format=torch.channels_last))
+                output = network(network_pixels(batch.image))
             losses = loss_of(output, batch)
             values = {name: float(value.detach()) for name, value in losses.items()}
             if not math.isfinite(values["total"]):
@@ -170,11 +183,12 @@ def train(
             update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
             done = step + 1
             log.add(values)
-            progress(1, values)
+            progress(1, values | log.rates())
             if done % config.every == 0 or done == config.steps:
                 scores = validate(average, held_out, device)
                 log.write(done, optimizer.param_groups[0]["lr"], scores)
                 save()
+                log.restart()
     except KeyboardInterrupt:
         if done > first_step:
             save()
@@ -185,32 +199,45 @@ def train(
     return run_dir / "weights.safetensors"
 
 
-def split(data: TrainingSet, held_out: int, seed: int) -> tuple[TrainingSet, TrainingSet]:
-    """Hold faces out for validation; the rest trains."""
-    if held_out >= len(data):
-        raise ConfigError(f"{held_out} faces are to be held out, but there are only {len(data)}")
-    order = np.random.default_rng((seed, 7)).permutation(len(data))
-    training, validation = copy.copy(data), copy.copy(data)
-    training.names = [data.names[i] for i in np.sort(order[held_out:])]
-    validation.names = [data.names[i] for i in np.sort(order[:held_out])]
-    return training, validation
-
-
-def set_statistics(network: RDR, data: TrainingSet) -> None:
-    """Means and spreads of Q* over ideal crops of the training set."""
-    rows = ideal_crops(data, data.names, warp=False)
-    table = data.table
-    poses = np.stack(
-        [
-            pose_in_crop(table.euler_rad[r], table.translation_px[r], table.scale_px_per_cm[r], crop)
-            for r, crop, _ in rows
-        ]
+def make_sampler(
+    sources: Sequence[tuple[Source, float]], backgrounds: Sequence[UInt8], crop_size: int, config: TrainConfig
+) -> tuple[Sampler, HeldOut]:
+    """Hold faces of the first source out for validation; the rest trains."""
+    (first, share), *others = sources
+    training, held_out = first.hold_out(config.validation, config.seed)
+    sampler = Sampler(
+        [(training, share), *others],
+        backgrounds,
+        config.augment,
+        crop_size=crop_size,
+        batch_size=config.batch_size,
+        no_face=config.no_face,
+        seed=config.seed,
     )
-    index = [row for row, *_ in rows]
-    std = poses.std(axis=0)
+    return sampler, held_out
+
+
+def check_labels(network: RDR, labels: Sequence[FaceLabel]) -> None:
+    """ConfigError where labels are of another face model than the network's."""
+    expected = len(network.identity_mean), len(network.logit_mean)
+    for label in labels:
+        if (got := (len(label.alpha_id), len(label.alpha_exp))) != expected:
+            raise ConfigError(
+                f"{label.source}: a label of {got[0]} identity and {got[1]} expression coefficients, this face model "
+                f"has {expected[0]} and {expected[1]}: make the labels again"
+            )
+
+
+def set_statistics(network: RDR, labels: Sequence[FaceLabel]) -> None:
+    """Means and spreads of Q* over ideal crops of these faces."""
+    crops = [ideal_crop(label, network.crop_size) for label in labels]
+    poses = np.stack([target_in_crop(label, crop).pose for label, crop in zip(labels, crops, strict=True)])
+    identity = np.stack([label.alpha_id for label in labels])
+    expression = np.stack([label.alpha_exp for label in labels])
+    mean, std = poses.mean(axis=0), poses.std(axis=0)
+    std = np.maximum(std, 1e-4)
     std[5] = 1  # t_z is always 0
-    mean, identity, expression = poses.mean(axis=0), table.alpha_id[index], table.alpha_exp[index]
-    mean[1:3] = 0  # yaw and roll are symmetric: pictures are flipped
+    mean[1:3] = 0  # yaw and roll are symmetric: pictures are flipped, or drawn so
     blocks = (mean, std, identity.mean(axis=0), identity.std(axis=0) + 1e-6, expression.mean(axis=0))
     network.set_statistics(*(torch.from_numpy(np.asarray(block, np.float32)) for block in blocks))
 
@@ -245,73 +272,23 @@ def load_weights(network: RDR, tensors: dict[str, Tensor], path: Path, prefix: s
     network.load_state_dict(own | fitting)
 
 
-def resume(path: Path, network: RDR, average: RDR, optimizer: torch.optim.Optimizer, network_config: RdrConfig) -> int:
+def resume(
+    path: Path,
+    network: RDR,
+    average: RDR,
+    optimizer: torch.optim.Optimizer,
+    network_config: RdrConfig,
+    info: dict[str, Any],
+) -> int:
     """Continue from `path` where it exists; returns the step to go on with."""
     if not path.exists():
         return 0
     checkpoint = load_checkpoint(path)
     if checkpoint.config != network_config:
         raise ConfigError(f"{path} is of another network ({checkpoint.config}); give another --out or delete it")
+    if checkpoint.info.get("data") != info.get("data"):
+        logger.warning("%s: went so far with other data (%s)", path, checkpoint.info.get("data"))
     load_weights(network, checkpoint.tensors, path)
     load_weights(average, checkpoint.tensors, path, "average.")
     restore_optimizer(optimizer, checkpoint.tensors)
     return int(checkpoint.info["step"])
-
-
-@torch.no_grad()
-def validate(network: RDR, data: TrainingSet, device: torch.device) -> dict[str, float]:
-    """Inter-ocular NME of S at every step and of S_p at the last, on centred crops of the held-out faces."""
-    rows = ideal_crops(data, data.names)
-    pixels = np.stack([image for *_, image in rows])[..., ::-1].copy()
-    image = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device).float() / 255
-    target = np.stack([data.targets(row, 0.0, crop)[0] for row, crop, _ in rows])
-    ocular = np.linalg.norm(target[:, EYE_RIGHT[0]] - target[:, EYE_LEFT[3]], axis=1)
-
-    def nme(shape: Tensor) -> float:
-        return float((np.linalg.norm(shape.cpu().numpy() - target, axis=2).mean(axis=1) / ocular).mean())
-
-    states = [network(part).steps for part in image.split(64)]
-    scores = {}
-    for k in range(len(states[0])):
-        scores[f"nme_s{k}"] = nme(torch.cat([part[k].shape for part in states]))
-    scores["nme_projected"] = nme(torch.cat([part[-1].projected_shape for part in states]))
-    return scores
-
-
-class Log:
-    """log.csv and TensorBoard events."""
-
-    def __init__(self, run_dir: Path, step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        run_dir.mkdir(parents=True, exist_ok=True)
-        self.path = run_dir / "log.csv"
-        if step == 0:
-            self.path.unlink(missing_ok=True)
-        self.board = SummaryWriter(run_dir / "tensorboard", purge_step=step or None)
-        self.sums: dict[str, float] = {}
-        self.count = 0
-        self.since = time.perf_counter()
-
-    def add(self, values: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def write(self, step: int, rate: float, scores: dict[str, float]) -> None:
-        seconds = time.perf_counter() - self.since
-        row = {name: value / self.count for name, value in self.sums.items()} | scores
-        row |= {"lr": rate, "ms_per_step": 1e3 * seconds / self.count}
-        for name, value in row.items():
-            self.board.add_scalar(name, value, step)
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, ["step", *row])
-            if new:
-                writer.writeheader()
-            writer.writerow({"step": step} | {name: f"{value:.6g}" for name, value in row.items()})
-        logger.info("step %d: %s", step, ", ".join(f"{name} {value:.4g}" for name, value in row.items()))
-        self.sums, self.count, self.since = {}, 0, time.perf_counter()
-
-    def close(self) -> None:
-        self.board.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from rdr_core.errors import DataError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.landmarks import MIRROR
 from rdr_core.modeling.face_projection import FaceProjection
-from rdr_core.training.batches import Batch, Sampler, TrainingSet, cv2_flip, ideal_crops, pose_in_crop
+from rdr_core.training.batches import Batch, Sampler, ideal_crop, network_pixels, pose_in_crop
+from rdr_core.training.sources import FittedFaces, Source, flip_image
 
 SIZE = 64
 PLAIN = AugmentConfig(flip=0, blur=0, gray=0, occlusion=0)
@@ -28,12 +28,12 @@ DOT = 36
 
 
 @pytest.fixture
-def data(drawn_faces: Any) -> TrainingSet:
-    return TrainingSet(drawn_faces.samples, drawn_faces.fits, SIZE)
+def data(drawn_faces: Any) -> FittedFaces:
+    return FittedFaces(drawn_faces.samples, drawn_faces.fits)
 
 
 @pytest.fixture
-def dotted(drawn_faces: Any, tmp_path: Path) -> TrainingSet:
+def dotted(drawn_faces: Any, tmp_path: Path) -> FittedFaces:
     """The same faces as black pictures with one white dot each, at landmark DOT."""
     samples = []
     for row, sample in enumerate(drawn_faces.samples):
@@ -42,21 +42,29 @@ def dotted(drawn_faces: Any, tmp_path: Path) -> TrainingSet:
         cv2.circle(picture, place.tolist(), 3 * 16, (255, 255, 255), -1, cv2.LINE_AA, 4)
         cv2.imwrite(str(tmp_path / sample.name), picture)
         samples.append(FaceSample(sample.name, tmp_path / sample.name))
-    return TrainingSet(samples, drawn_faces.fits, SIZE)
+    return FittedFaces(samples, drawn_faces.fits)
+
+
+def sampler_of(
+    data: Source, augment: AugmentConfig, batch_size: int, no_face: float, seed: int, backgrounds: Any = ()
+) -> Sampler:
+    return Sampler(
+        [(data, 1.0)], backgrounds, augment, crop_size=SIZE, batch_size=batch_size, no_face=no_face, seed=seed
+    )
 
 
 def found_dots(batch: Batch) -> np.ndarray:
     """(B, 2) centre of the light in each crop, crop px."""
-    light = batch.image.mean(1).numpy().astype(np.float64)
+    light = batch.image.double().mean(1).numpy()
     light = np.maximum(light - (light.min(axis=(1, 2)) + light.max(axis=(1, 2)))[:, None, None] / 2, 0)
     x, y = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
     return np.stack([(light * x).sum((1, 2)), (light * y).sum((1, 2))], axis=1) / light.sum((1, 2))[:, None]
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_targets_follow_the_pixels(dotted: TrainingSet, flip: float) -> None:
+def test_targets_follow_the_pixels(dotted: FittedFaces, flip: float) -> None:
     """A dot drawn at a landmark is found where S* says after shift, scale, rotation and flip."""
-    sampler = Sampler(dotted, (), replace(PLAIN, flip=flip), batch_size=8, no_face=0, seed=3)
+    sampler = sampler_of(dotted, replace(PLAIN, flip=flip), batch_size=8, no_face=0, seed=3)
     landmark = MIRROR[DOT] if flip else DOT
     for number in range(6):
         batch = sampler.batch(number)
@@ -67,9 +75,9 @@ def test_targets_follow_the_pixels(dotted: TrainingSet, flip: float) -> None:
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_pose_follows_the_pixels(data: TrainingSet, face_model: DynamicExpressionModel, flip: float) -> None:
+def test_pose_follows_the_pixels(data: FittedFaces, face_model: DynamicExpressionModel, flip: float) -> None:
     """The face model posed by P*, alpha* lands on S* in every crop."""
-    sampler = Sampler(data, (), replace(PLAIN, flip=flip), batch_size=8, no_face=0, seed=1)
+    sampler = sampler_of(data, replace(PLAIN, flip=flip), batch_size=8, no_face=0, seed=1)
     projection = FaceProjection(face_model)
     for number in range(3):
         batch = sampler.batch(number)
@@ -92,30 +100,35 @@ def test_exact_pose_in_turned_crops(drawn_faces: Any, face_model: DynamicExpress
         np.testing.assert_allclose(inner, expected, atol=1e-3)
 
 
-def test_same_seed_and_number_same_batch(data: TrainingSet) -> None:
+def test_same_seed_and_number_same_batch(data: FittedFaces) -> None:
     backgrounds = [np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)]
-    one, same, other = (Sampler(data, backgrounds, AugmentConfig(), 4, 0.3, seed) for seed in (5, 5, 6))
+    one, same, other = (sampler_of(data, AugmentConfig(), 4, 0.3, seed, backgrounds) for seed in (5, 5, 6))
     for name in Batch.__dataclass_fields__:
         torch.testing.assert_close(getattr(one.batch(7), name), getattr(same.batch(7), name), rtol=0, atol=0)
     assert not torch.equal(one.batch(7).image, one.batch(8).image)
     assert not torch.equal(one.batch(7).image, other.batch(7).image)
 
 
-def test_an_epoch_shows_every_face_once(data: TrainingSet) -> None:
-    sampler = Sampler(data, (), replace(PLAIN, shift_std=0, scale_std=0, roll_std_rad=0, upright=0), 4, 0, 0)
+def test_an_epoch_shows_every_face_once(data: FittedFaces) -> None:
+    sampler = sampler_of(data, replace(PLAIN, shift_std=0, scale_std=0, roll_std_rad=0, upright=0), 4, 0, 0)
     for epoch in range(2):
         identities = torch.cat([sampler.batch(2 * epoch + half).alpha_id for half in range(2)])
         assert len(torch.unique(identities, dim=0)) == 8
 
 
-def test_shapes_types_and_ranges(data: TrainingSet) -> None:
-    batch = Sampler(data, (), AugmentConfig(), 5, 0.2, 0).batch(0)
+def test_shapes_types_and_ranges(data: FittedFaces) -> None:
+    batch = sampler_of(data, AugmentConfig(), 5, 0.2, 0).batch(0)
     assert [tuple(getattr(batch, n).shape) for n in Batch.__dataclass_fields__] == [
         (5, 3, SIZE, SIZE), (5,), (5, 68, 2), (5, 7), (5, 50), (5, 46)
     ]  # fmt: skip
-    assert all(getattr(batch, n).dtype == torch.float32 for n in Batch.__dataclass_fields__)
-    assert 0 <= batch.image.min() <= batch.image.max() <= 1
-    assert batch.image.is_contiguous(memory_format=torch.channels_last)
+    kinds = {name: getattr(batch, name).dtype for name in Batch.__dataclass_fields__}
+    assert kinds.pop("image") == torch.uint8
+    assert set(kinds.values()) == {torch.float32}
+    pixels = network_pixels(batch.image)
+    assert pixels.dtype == torch.float32
+    assert 0 <= pixels.min() < 0.5 < pixels.max() <= 1
+    for image in (batch.image, pixels):
+        assert image.is_contiguous(memory_format=torch.channels_last)
     assert (batch.pose[:, 5] == 0).all()
 
 
@@ -123,13 +136,13 @@ def test_pictures_are_rgb(drawn_faces: Any, tmp_path: Path) -> None:
     sample = drawn_faces.samples[0]
     cv2.imwrite(str(tmp_path / sample.name), np.full((160, 160, 3), (0, 0, 200), np.uint8))  # red, as BGR
     only = drawn_faces.exact.where(drawn_faces.exact.names == sample.name)
-    data = TrainingSet([FaceSample(sample.name, tmp_path / sample.name)], only, SIZE)
-    red, green, blue = Sampler(data, (), PLAIN, 1, 0, 0).batch(0).image[0, :, 28:36, 28:36].mean((1, 2))
-    assert red > max(green, blue) + 0.3
+    data = FittedFaces([FaceSample(sample.name, tmp_path / sample.name)], only)
+    red, green, blue = sampler_of(data, PLAIN, 1, 0, 0).batch(0).image[0, :, 28:36, 28:36].float().mean((1, 2))
+    assert red > max(green, blue) + 80
 
 
-def test_share_of_crops_without_a_face(data: TrainingSet) -> None:
-    sampler = Sampler(data, [np.zeros((100, 200, 3), np.uint8)], AugmentConfig(), 8, no_face=0.5, seed=0)
+def test_share_of_crops_without_a_face(data: FittedFaces) -> None:
+    sampler = sampler_of(data, AugmentConfig(), 8, 0.5, 0, [np.zeros((100, 200, 3), np.uint8)])
     is_face = torch.cat([sampler.batch(number).is_face for number in range(12)])
     assert set(is_face.tolist()) == {0.0, 1.0}
     assert 0.35 < is_face.mean() < 0.65
@@ -137,48 +150,29 @@ def test_share_of_crops_without_a_face(data: TrainingSet) -> None:
 
 def test_flips_need_their_fit(drawn_faces: Any) -> None:
     """Where the table has no mirrored rows, faces are shown as they are."""
-    data = TrainingSet(drawn_faces.samples, drawn_faces.exact, SIZE)
-    assert data.face("3.png", flip=True)[0] == data.face("3.png", flip=False)[0]
-    assert data.face("3.png", flip=True)[2] == 0
+    data = FittedFaces(drawn_faces.samples, drawn_faces.exact)
+    (image, label), (same, _) = data.picture(3, flip=True), data.picture(3, flip=False)
+    assert image is same
+    np.testing.assert_array_equal(label.shape, drawn_faces.exact.shape[3])
 
 
 def test_flip() -> None:
     picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    np.testing.assert_array_equal(cv2_flip(picture)[:, 0], picture[:, -1])
-    np.testing.assert_array_equal(cv2_flip(cv2_flip(picture)), picture)
+    np.testing.assert_array_equal(flip_image(picture)[:, 0], picture[:, -1])
+    np.testing.assert_array_equal(flip_image(flip_image(picture)), picture)
 
 
-def test_ideal_crops_are_centred(data: TrainingSet) -> None:
-    for row, crop, pixels in ideal_crops(data, data.names):
-        inside = crop.points_to_crop(data.table.shape[row])
+def test_ideal_crops_are_centred(data: FittedFaces) -> None:
+    for position in range(len(data)):
+        image, label = data.picture(position, flip=False)
+        crop = ideal_crop(label, SIZE)
+        inside = crop.points_to_crop(label.shape)
         np.testing.assert_allclose((inside.max(axis=0) + inside.min(axis=0)) / 2, SIZE / 2, atol=0.05)
-        assert pixels.shape == (SIZE, SIZE, 3)
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "batches"]
-
-
-def test_stream_equals_its_batches_and_ends_its_thread(data: TrainingSet) -> None:
-    sampler = Sampler(data, (), AugmentConfig(), 2, 0.1, 0)
-    stream = sampler.stream(start=4)
-    for number in (4, 5, 6):
-        torch.testing.assert_close(next(stream).image, sampler.batch(number).image, rtol=0, atol=0)
-    assert threads()
-    stream.close()
-    assert not threads()
-
-
-def test_an_error_in_the_thread_reaches_the_consumer(data: TrainingSet) -> None:
-    data.images["0.png"] = np.zeros((0, 0, 3), np.uint8)  # a picture that cannot be warped
-    stream = Sampler(data, (), PLAIN, 8, 0, 0).stream(0)
-    with pytest.raises(Exception, match=r"empty|size|warpAffine"):
-        next(stream)
-    assert not threads()
+        assert crop.warp(image).shape == (SIZE, SIZE, 3)
 
 
 def test_table_of_other_faces(drawn_faces: Any) -> None:
     with pytest.raises(DataError, match="1 fitted faces are not in the data set"):
-        TrainingSet(drawn_faces.samples[1:], drawn_faces.fits, SIZE)
+        FittedFaces(drawn_faces.samples[1:], drawn_faces.fits)
     with pytest.raises(DataError, match="0 fitted faces"):
-        TrainingSet(drawn_faces.samples, drawn_faces.fits.where(np.zeros(16, bool)), SIZE)
+        FittedFaces(drawn_faces.samples, drawn_faces.fits.where(np.zeros(16, bool)))

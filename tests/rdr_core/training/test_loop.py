@@ -15,24 +15,23 @@ from rdr_core.data.augment import AugmentConfig
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
-from rdr_core.training.batches import TrainingSet
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
 from rdr_core.training.loop import (
     TrainConfig,
     make_optimizer,
     pick_device,
     set_statistics,
-    split,
     train,
     update_average,
 )
+from rdr_core.training.sources import FittedFaces
 
 CONFIG = TrainConfig(steps=6, batch_size=4, every=3, validation=2, warmup=2, device="cpu", bf16=False, no_face=0.3)
 
 
 @pytest.fixture
-def data(drawn_faces: Any) -> TrainingSet:
-    return TrainingSet(drawn_faces.samples, drawn_faces.fits, 64)
+def data(drawn_faces: Any) -> FittedFaces:
+    return FittedFaces(drawn_faces.samples, drawn_faces.fits)
 
 
 @pytest.fixture
@@ -46,11 +45,11 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_resumed_run_equals_an_uninterrupted_one(
-    data: TrainingSet, small: RdrConfig, tmp_path: Path, optimizer: Any
+    data: FittedFaces, small: RdrConfig, tmp_path: Path, optimizer: Any
 ) -> None:
     """Stopped by Ctrl-C between checkpoints and started again: the same bits as without the stop."""
     config = replace(CONFIG, optimizer=optimizer)
-    whole = train(small, config, data, (), tmp_path / "whole", {})
+    whole = train(small, config, [(data, 1)], (), tmp_path / "whole", {})
     done = 0
 
     def stop_at_five(count: int, losses: dict[str, float]) -> None:
@@ -60,9 +59,9 @@ def test_resumed_run_equals_an_uninterrupted_one(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(small, config, data, (), tmp_path / "stopped", {}, progress=stop_at_five)
+        train(small, config, [(data, 1)], (), tmp_path / "stopped", {}, progress=stop_at_five)
     assert load_checkpoint(tmp_path / "stopped" / "last.safetensors").info["step"] == 5
-    resumed = train(small, config, data, (), tmp_path / "stopped", {})
+    resumed = train(small, config, [(data, 1)], (), tmp_path / "stopped", {})
     for name in ("last.safetensors", "weights.safetensors"):
         expected, found = tensors(whole.parent / name), tensors(resumed.parent / name)
         assert expected.keys() == found.keys()
@@ -71,12 +70,12 @@ def test_resumed_run_equals_an_uninterrupted_one(
     assert load_checkpoint(resumed).info["step"] == 6
 
 
-def test_run_folder(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+def test_run_folder(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
     seen: list[tuple[int, dict[str, float]]] = []
     path = train(
         small,
         CONFIG,
-        data,
+        [(data, 1)],
         (),
         tmp_path / "run",
         {"licence": "mine"},
@@ -89,6 +88,9 @@ def test_run_folder(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["3", "6"]
     assert {"total", "lr", "ms_per_step", "nme_s0", "nme_s2", "nme_projected"} <= set(rows[0])
+    for row in rows:
+        assert float(row["pictures_per_s"]) == pytest.approx(4e3 / float(row["ms_per_step"]), rel=1e-4)
+        assert 0 <= float(row["waiting"]) <= 1
     info = load_checkpoint(path).info
     assert info["licence"] == "mine"
     assert info["train"]["batch_size"] == 4
@@ -98,50 +100,40 @@ def test_run_folder(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None
     network_from_checkpoint(load_checkpoint(path), path)
 
 
-def test_loss_falls(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+def test_loss_falls(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
     losses: list[float] = []
     mild = AugmentConfig(shift_std=0.01, scale_std=0.01, roll_std_rad=0.02, blur=0, gray=0, occlusion=0)
     config = replace(CONFIG, steps=60, every=60, optimizer="adamw", peak_lr=1e-2, augment=mild, ema=0.0, no_face=0.0)
-    train(small, config, data, (), tmp_path, {}, progress=lambda n, values: losses.append(values["total"]))
+    train(small, config, [(data, 1)], (), tmp_path, {}, progress=lambda n, values: losses.append(values["total"]))
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[1:11])
 
 
-def test_a_diverged_run_stops(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
+def test_a_diverged_run_stops(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the loss is (nan|inf) at step \d+: lower --train.peak-lr"):
-        train(small, replace(CONFIG, steps=40, peak_lr=1e30, warmup=1), data, (), tmp_path, {})
+        train(small, replace(CONFIG, steps=40, peak_lr=1e30, warmup=1), [(data, 1)], (), tmp_path, {})
 
 
-def test_start_from_other_weights(data: TrainingSet, small: RdrConfig, tiny_config: RdrConfig, tmp_path: Path) -> None:
-    first = train(small, replace(CONFIG, steps=1, every=1), data, (), tmp_path / "a", {})
+def test_start_from_other_weights(data: FittedFaces, small: RdrConfig, tiny_config: RdrConfig, tmp_path: Path) -> None:
+    first = train(small, replace(CONFIG, steps=1, every=1), [(data, 1)], (), tmp_path / "a", {})
     slow = replace(CONFIG, steps=1, every=1, peak_lr=1e-9, ema=0.0, momentum=0.0)
-    second = train(small, slow, data, (), tmp_path / "b", {}, start_from=first)
+    second = train(small, slow, [(data, 1)], (), tmp_path / "b", {}, start_from=first)
     name = "network.parameter_init.pose.2.weight"
     torch.testing.assert_close(tensors(second)[name], tensors(first)[name], atol=1e-6, rtol=0)
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"broken")
     with pytest.raises(AssetError, match="not a whole weights file"):
-        train(small, slow, data, (), tmp_path / "c", {}, start_from=foreign)
+        train(small, slow, [(data, 1)], (), tmp_path / "c", {}, start_from=foreign)
 
 
-def test_resuming_another_network(data: TrainingSet, small: RdrConfig, tmp_path: Path) -> None:
-    train(small, replace(CONFIG, steps=1, every=1), data, (), tmp_path, {})
+def test_resuming_another_network(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
+    train(small, replace(CONFIG, steps=1, every=1), [(data, 1)], (), tmp_path, {})
     with pytest.raises(ConfigError, match="is of another network"):
-        train(replace(small, hidden=9), CONFIG, data, (), tmp_path, {})
+        train(replace(small, hidden=9), CONFIG, [(data, 1)], (), tmp_path, {})
 
 
-def test_held_out_faces_do_not_train(data: TrainingSet) -> None:
-    training, held_out = split(data, 3, seed=1)
-    assert len(held_out) == 3
-    assert not set(training.names) & set(held_out.names)
-    assert sorted(training.names + held_out.names) == data.names
-    assert split(data, 3, seed=1)[1].names == held_out.names
-    with pytest.raises(ConfigError, match="8 faces are to be held out, but there are only 8"):
-        split(data, 8, seed=0)
-
-
-def test_statistics_are_those_of_the_set(data: TrainingSet, small: RdrConfig) -> None:
+def test_statistics_are_those_of_the_set(data: FittedFaces, small: RdrConfig) -> None:
     network = build_rdr(small)
-    set_statistics(network, data)
+    set_statistics(network, [data.label(position) for position in range(len(data))])
     rows = ~data.table.mirrored
     expression = torch.from_numpy(data.table.alpha_exp[rows].mean(axis=0)).clamp(1e-3, 1 - 1e-3)
     torch.testing.assert_close(torch.sigmoid(network.logit_mean), expression, atol=1e-5, rtol=0)
@@ -183,7 +175,8 @@ def test_device() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"batch_size": 0}, {"ema": 1.0}, {"no_face": 1.0}, {"peak_lr": 0.0}, {"warmup": 0}]
+    "wrong",
+    [{"steps": 0}, {"batch_size": 0}, {"ema": 1.0}, {"no_face": 1.0}, {"peak_lr": 0.0}, {"warmup": 0}, {"workers": -1}],
 )
 def test_configuration(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
