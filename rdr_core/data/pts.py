@@ -1,4 +1,4 @@
-"""`.pts` files: landmarks of one face as text.
+"""`.pts` files: the landmarks of one face as text.
 
     version: 1
     n_points: 68
@@ -7,7 +7,7 @@
     ...
     }
 
-Coordinates count from 1, as MATLAB does: the centre of the first pixel is at 1. Ours is at .5 .
+Coordinates count from 1, as MATLAB does: the centre of the first pixel is at 1.
 """
 
 from __future__ import annotations
@@ -16,14 +16,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
+from rdr_core.data.matlab import MATLAB_TO_IMAGE_PX
 from rdr_core.data.reading import finite, read_text
 from rdr_core.errors import DataError
 from rdr_core.types import Float32
-
-MATLAB_TO_IMAGE_PX: Final = -0.5
-"""Added to coordinates whose first pixel has its centre at 1."""
 
 _PTS: Final = re.compile(r"\s*version:\s*\S+\s+n_points:\s*(\d{1,4})\s*\{([^{}]*)\}\s*", re.IGNORECASE)
 
@@ -33,10 +29,9 @@ def read_pts(path: Path, n_points: int = 68) -> Float32:
     match = _PTS.fullmatch(read_text(path))
     if match is None:
         raise DataError(f"{path}: not a .pts file, expected version, n_points and points in braces")
-    try:
-        rows = [[float(word) for word in line.split()] for line in match[2].splitlines() if line.strip()]
-    except ValueError as error:
-        raise DataError(f"{path}: a point is two numbers ({error})") from error
+    rows = [line.split() for line in match[2].splitlines() if line.strip()]
     if int(match[1]) != n_points or len(rows) != n_points or any(len(row) != 2 for row in rows):
-        raise DataError(f"{path}: expected {n_points} points of two numbers, got n_points {match[1]}, {len(rows)} rows")
-    return finite(np.array(rows), (n_points, 2), str(path)) + np.float32(MATLAB_TO_IMAGE_PX)
+        raise DataError(
+            f"{path}: expected {n_points} points of two numbers, got {match[1]} announced in {len(rows)} rows"
+        )
+    return finite(rows, (n_points, 2), str(path)) + MATLAB_TO_IMAGE_PX

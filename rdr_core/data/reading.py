@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 
 from rdr_core.data.manifest import PICTURE_ENDINGS
-from rdr_core.data.sample import FaceSample
+from rdr_core.data.sample import FaceSample, box_of
 from rdr_core.errors import AssetError, DataError
 from rdr_core.types import Float32
 
@@ -19,8 +19,7 @@ Broken = Literal["fail", "skip"]
 
 MAX_COORDINATE_PX: Final = 1e5
 """A larger coordinate is a broken number: no picture is that wide."""
-MAX_TEXT_BYTES: Final = 1 << 20
-MAX_MAT_BYTES: Final = 1 << 28
+MAX_TEXT_BYTES: Final = 64 << 20
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
 
 Item = TypeVar("Item")
@@ -38,7 +37,7 @@ class Reading:
 def read_each(
     items: Iterable[tuple[Path, Item]], read: Callable[[Path, Item], FaceSample], folder: Path, broken: Broken
 ) -> Reading:
-    """Read one face per (file, what the reader needs besides); DataError where not a single one can be read."""
+    """Read one face per item, (file, what else the reader needs); DataError where not a single one can be read."""
     reading = Reading()
     for path, item in items:
         try:
@@ -49,16 +48,25 @@ def read_each(
             reading.skipped.append((path, str(error)))
     if not reading.samples:
         why = f"; the first of {len(reading.skipped)} skipped: {reading.skipped[0][1]}" if reading.skipped else ""
-        raise DataError(f"{folder}: no face in it could be read{why}")
+        raise DataError(f"{folder}: holds no face that can be read{why}")
     return reading
 
 
+def stems(files: Iterable[Path], cut: str = "") -> list[Path]:
+    """Return the paths without ending, once each, in order: a picture and its annotation give one.
+
+    `cut` is also removed from the end of a name. Hidden files, which some systems leave beside each file, are left out.
+    """
+    found = {path.with_name(path.stem.removesuffix(cut)) for path in files if not path.name.startswith((".", "_"))}
+    return sorted(found)
+
+
 def read_text(path: Path) -> str:
-    """Return a small text file; DataError where it is missing, not text or too large."""
+    """Return a text file; DataError where it is missing, not text or too large."""
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
-            raise DataError(f"{path}: over {MAX_TEXT_BYTES} bytes, no annotation of one face")
-        return path.read_text(encoding="utf-8")
+            raise DataError(f"{path}: over {MAX_TEXT_BYTES >> 20} MB, no annotation")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, ValueError) as error:
@@ -70,12 +78,32 @@ def finite(values: Any, shape: tuple[int, ...], where: str) -> Float32:
     try:
         array = np.asarray(values, np.float32)
     except (TypeError, ValueError):
-        array = np.empty(0, np.float32)
+        raise DataError(f"{where}: expected {_counted(shape)} numbers, got {str(values)[:60]!r}") from None
     if array.shape != shape:
-        raise DataError(f"{where}: expected numbers of shape {shape}, got {np.shape(values)}")
+        raise DataError(f"{where}: expected {_counted(shape)} numbers, got {_counted(array.shape)}")
     if not np.abs(array).max(initial=0) < MAX_COORDINATE_PX:  # false for NaN, too
-        raise DataError(f"{where}: expected finite numbers below {MAX_COORDINATE_PX:g}, got {array.ravel()[:4]} ...")
+        raise DataError(f"{where}: expected finite numbers below {MAX_COORDINATE_PX:g}, got some that are not")
     return array
+
+
+def _counted(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(length) for length in shape) or "single"
+
+
+def landmark_box(points: Float32, where: str) -> Float32:
+    """Return the tight box (4,) of (L, 2) landmarks; DataError where they all lie on a line or at one place."""
+    box = box_of(points)
+    if not (box[2:] > box[:2]).all():
+        raise DataError(f"{where}: the landmarks span no box, all have the same x or y")
+    return box
+
+
+def box_of_corner_and_size(values: Any, where: str) -> Float32:
+    """(x, y, width, height) -> (4,) x0, y0, x1, y1; DataError unless finite and of positive size."""
+    corner_and_size = finite(values, (4,), where)
+    if not (corner_and_size[2:] > 0).all():
+        raise DataError(f"{where}: a rectangle needs a positive width and height, got {corner_and_size.tolist()}")
+    return np.concatenate([corner_and_size[:2], corner_and_size[:2] + corner_and_size[2:]])
 
 
 def check_picture(path: Path) -> Path:
@@ -92,18 +120,13 @@ def check_picture(path: Path) -> Path:
     return path
 
 
-def picture_of(annotation: Path, stem: str | None = None) -> Path:
-    """Return the picture beside an annotation, of the same name but for the ending; DataError where not exactly one."""
-    stem = annotation.stem if stem is None else stem
-    found = sorted(
-        path
-        for ending in PICTURE_ENDINGS
-        for path in {annotation.with_name(stem + ending), annotation.with_name(stem + ending.upper())}
-        if path.is_file()
-    )
-    if len(found) != 1:
+def picture_of(stem: Path) -> Path:
+    """Return the picture `stem`.jpg, .png or the like; DataError where there is not exactly one."""
+    endings = sorted(PICTURE_ENDINGS) + [ending.upper() for ending in sorted(PICTURE_ENDINGS)]
+    found = [path for ending in endings if (path := stem.with_name(stem.name + ending)).is_file()]
+    if len({path.stat().st_ino for path in found}) != 1:  # one file has two names where case does not count
         got = " and ".join(path.name for path in found) or "none"
-        raise DataError(f"{annotation}: expected one picture beside it, {stem}.jpg or .png, got {got}")
+        raise DataError(f"{stem}: expected one picture of this name, .jpg or .png, got {got}")
     return check_picture(found[0])
 
 
@@ -111,30 +134,12 @@ def path_inside(folder: Path, name: object) -> Path:
     """Return `folder`/`name` for a name that a data set's file gives; DataError where it leads out of the folder."""
     if not isinstance(name, str) or not name or "\0" in name:
         raise DataError(f"{folder}: a picture's name must be text, got {str(name)[:60]!r}")
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise DataError(f"{folder}: the picture's name {name[:60]!r} leads out of the folder")
-    return folder.joinpath(*parts.parts)
+    return folder.joinpath(*path.parts)
 
 
 def name_in(folder: Path, path: Path) -> str:
     """Name of a file of a data set: its path from the folder, with slashes."""
     return path.relative_to(folder).as_posix()
-
-
-def read_mat(path: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """Read the variables `keys` of a MATLAB file (version 5 to 7.2); DataError in one line where that fails."""
-    from scipy.io import loadmat
-
-    keys = list(keys)
-    try:
-        if path.stat().st_size > MAX_MAT_BYTES:
-            raise DataError(f"{path}: over {MAX_MAT_BYTES >> 20} MB, no annotation")
-        content = loadmat(path, variable_names=keys)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except DataError:
-        raise
-    except Exception as error:  # scipy raises whatever a damaged header leads it into
-        raise DataError(f"{path}: not a MATLAB file that can be read ({type(error).__name__}: {error})") from error
-    return {key: content[key] for key in keys if key in content}

@@ -12,19 +12,19 @@ import numpy as np
 from rdr_core.errors import DataError
 from rdr_core.types import Float32, UInt8
 
-Scheme = Literal["aflw19", "aflw21", "pifa34", "facewarehouse74", "ibug70"]
-"""Which points, in which order, a set annotates where they are not the 68 of iBUG alone; each reader lists its own."""
+Scheme = Literal["aflw19", "aflw21", "facewarehouse74", "ibug70", "pifa34"]
+"""Which points a set annotates, and in which order, where they are not the 68 of iBUG; its reader says more."""
 
 
 @dataclass(frozen=True, slots=True)
 class PointSet:
-    """Landmarks of another scheme than iBUG's 68. n: number of points of the scheme."""
+    """Landmarks of another scheme than iBUG's 68; n is the number at the end of the scheme's name."""
 
     scheme: Scheme
     points: Float32
     """(n, 2) image px, NaN where not annotated."""
-    visible: np.ndarray
-    """(n,) bool, False where annotated as hidden or not annotated."""
+    visible: np.ndarray | None = None
+    """(n,) bool, False also where not annotated; None where the set does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ class FaceSample:
     person: str | None = None
     """Faces with the same person share alpha_id."""
     other: PointSet | None = None
-    """Points of a set's own scheme, where it is not the 68 of iBUG."""
+    """Landmarks of the set's own scheme, where it is not iBUG's 68 alone."""
+    face_box_xyxy: Float32 | None = None
+    """(4,) the set's own rectangle about the face, image px; how tight it is differs from set to set."""
 
     def read_image(self) -> UInt8:
         """Return the picture, (H, W, 3) BGR; DataError where it cannot be read."""
