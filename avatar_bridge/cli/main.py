@@ -32,6 +32,7 @@ SUMMARIES: Final = {
     "avatar": "draw the avatar's 46 expressions on a sheet",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
+    "shards": "show or verify sets of training pictures",
     "train": "train a network",
     "eval": "measure a network on the benchmarks",
     "export": "make a trained network ready for live tracking",

@@ -8,6 +8,7 @@ from typing import Final
 COMMANDS: Final = {
     "predict": "rdr_core.cli.predict:predict",
     "fit": "rdr_core.cli.fit:fit",
+    "shards": "rdr_core.cli.shards:shards",
     "train": "rdr_core.cli.train:train_command",
     "eval": "rdr_core.cli.evaluate:evaluate",
     "export": "rdr_core.cli.export:export",

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Log:
-    """Means since the last row of log.csv, and the row itself. Rates do not count validation and checkpoints."""
+    """Means since the last row of log.csv, and the row itself. Rates leave out start-up, validation, checkpoints."""
 
     def __init__(self, run_dir: Path, step: int, batch_size: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -23,6 +23,7 @@ class Log:
         if step == 0:
             self.path.unlink(missing_ok=True)
         self.board = SummaryWriter(run_dir / "tensorboard", purge_step=step or None)
+        self.begun = False
         self.restart()
 
     def restart(self) -> None:
@@ -34,10 +35,13 @@ class Log:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count the time of the block as time spent waiting for data."""
+        """Count the time of the block as time spent waiting for data; the first time, when processes start, not."""
         started = time.perf_counter()
         yield
         self.waited_s += time.perf_counter() - started
+        if not self.begun:
+            self.begun = True
+            self.restart()
 
     def add(self, values: dict[str, float]) -> None:
         """Count one step."""
