@@ -13,11 +13,10 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
-from avatar_bridge.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
-from avatar_bridge.nostrils import nostril_light
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
+from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
+from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.types import Float32, UInt8
 
 SKIN: Final = "skin_default.jpg"
@@ -97,8 +96,6 @@ class Avatar:
             raise AvatarError("this face model has no texture coordinates; use the default one for the preview")
         alpha_id = model.identity_mean if alpha_id is None else alpha_id
         neutral, offsets = model.blendshapes(alpha_id)
-        closing = Closing.of(neutral, offsets, topology.landmarks)
-        neutral, offsets = closing.apply(neutral, offsets)
         keys = np.concatenate(
             [topology.triangles.reshape(-1, 1), np.round(topology.triangle_uv.reshape(-1, 2) * 4096)], axis=1
         )
@@ -118,15 +115,13 @@ class Avatar:
             texture=texture,
             colors=np.repeat(light[:, None], 3, axis=1),
         )
-        accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id, closing)
+        accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
         return cls((skin, *accessories))
 
 
-def _accessories(
-    model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32, closing: Closing
-) -> tuple[Part, ...]:
+def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32) -> tuple[Part, ...]:
     """Two eyes, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
-    neutral, offsets = closing.apply(*extra.tensor.contract_identity(alpha_id))
+    neutral, offsets = extra.tensor.contract_identity(alpha_id)
     eyeballs = find_eyeballs(extra)
     eyes = tuple(_eye(*ball_of(neutral[ball]), len(offsets)) for ball in eyeballs)
     rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))

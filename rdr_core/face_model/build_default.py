@@ -1,7 +1,8 @@
 """Derive the shipped face model from ICT-FaceKit (MIT): `python -m rdr_core.face_model.build_default`.
 
 ICT-FaceKit is additive: every identity has the same expressions. Here each sampled identity gets its own by deformation
-transfer from the mean face, and a HOSVD along identity makes the bilinear core tensor of Eq. (2) from the samples.
+transfer from the mean face and lids and lips that meet; a HOSVD along identity makes the bilinear core tensor of
+Eq. (2) from the samples.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdr_core.errors import AssetError, RdrError
+from rdr_core.face_model.closing import Closing
 from rdr_core.face_model.core_tensor import CoreTensor, compress, decompose
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel
 from rdr_core.face_model.topology import build_topology
@@ -103,6 +105,9 @@ def sample_identities(ict: Ict, n_samples: int, seed: int) -> tuple[Float32, Flo
             offsets[sample, expression, face] = transfer.apply(gradient) - neutrals[sample, face]
         if sample % 20 == 0:
             logger.info("deformation transfer: %d of %d identities", sample, n_samples)
+    for sample in range(n_samples):
+        closing = Closing.of(neutrals[sample], offsets[sample], ict.landmarks)
+        neutrals[sample], offsets[sample] = closing.apply(neutrals[sample], offsets[sample])
     return neutrals, offsets
 
 

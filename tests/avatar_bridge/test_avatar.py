@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample_identity
-from avatar_bridge.closing import Closing
 from avatar_bridge.errors import AvatarError
-from avatar_bridge.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
-from avatar_bridge.nostrils import nostril_light
 from avatar_bridge.skin import chart_mask, fill_outside
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
+from rdr_core.face_model.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
+from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.types import Float32
 
 E = len(BLENDSHAPE_NAMES)
@@ -103,37 +102,13 @@ def test_parts_are_whole(avatar: Avatar) -> None:
 
 def test_skin_is_the_face_model(avatar: Avatar) -> None:
     skin, model = avatar.parts[0], default_face_model()
-    closed, _ = Closing.of(*model.blendshapes(), model.topology.landmarks).apply(*model.blendshapes())
+    neutral, _ = model.blendshapes()
     for corner in (0, 1, 2):  # the same corners in the same order
         np.testing.assert_allclose(
-            skin.neutral[skin.triangles[:, corner]], closed[model.topology.triangles[:, corner]], atol=1e-5
+            skin.neutral[skin.triangles[:, corner]], neutral[model.topology.triangles[:, corner]], atol=1e-5
         )
     corners_uv = skin.uv[skin.triangles]  # type: ignore[index]
     np.testing.assert_allclose(corners_uv, model.topology.triangle_uv, atol=1 / 4096)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
-def test_lids_and_lips_meet_on_every_identity(seed: int) -> None:
-    model = default_face_model()
-    landmarks = model.topology.landmarks
-    neutral, offsets = model.blendshapes(sample_identity(seed))
-    closed, closing_offsets = Closing.of(neutral, offsets, landmarks).apply(neutral, offsets)
-    for side, upper, lower in (("R", [37, 38], [41, 40]), ("L", [43, 44], [47, 46])):
-        shut = closed + closing_offsets[BLENDSHAPE_NAMES.index(f"EyeClose_{side}")]
-        gap = shut[landmarks[upper], 1] - shut[landmarks[lower], 1]
-        assert (gap <= 0.03).all(), f"{side}: lids {gap} cm apart"
-        assert (gap > -0.5).all()
-    lips = closed[landmarks[[61, 62, 63]], 1] - closed[landmarks[[67, 66, 65]], 1]
-    assert abs(lips.mean()) < 1e-3
-    np.testing.assert_array_equal(closing_offsets[21], offsets[21])  # JawOpen itself is as it was
-
-
-def test_faces_that_cannot_be_closed_are_left_alone() -> None:
-    model = default_face_model()
-    neutral, offsets = model.blendshapes()
-    still = Closing.of(neutral, np.zeros_like(offsets), model.topology.landmarks)
-    assert still.jaw == 0
-    np.testing.assert_array_equal(still.gains, 1)
 
 
 def test_model_without_texture_coordinates_is_refused() -> None:

@@ -1,7 +1,7 @@
-"""Closes what the face model leaves open: lids at EyeClose, and the lips at rest.
+"""Closes what ICT-FaceKit leaves open: lids at EyeClose, and the lips at rest.
 
-The lids of the default model stop about a millimetre and a half short of each other at EyeClose = 1, and its neutral
-lips are a millimetre apart, more on some identities. In a drawn face both show as a white line.
+Its lids stop one to three millimetres short of each other at EyeClose = 1, and its neutral lips are a millimetre apart,
+more on some identities. In a drawn face both show as a white line, and no closed eye of a picture could be fitted.
 """
 
 from __future__ import annotations
