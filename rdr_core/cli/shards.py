@@ -93,9 +93,8 @@ def _show(found: ShardSet, spool: Spool) -> None:
     )
     counts, edges = np.histogram(yaw, np.arange(-90, 91, _BIN_DEG))
     for count, edge in zip(counts, edges, strict=False):
-        print(
-            f"  {edge:4.0f} to {edge + _BIN_DEG:3.0f} {count / len(yaw):5.1%} {'#' * round(_BAR * count / counts.max())}"
-        )
+        bar = "#" * round(_BAR * count / counts.max()) if count else ""
+        print(f"  {edge:4.0f} to {edge + _BIN_DEG:3.0f} {count / len(yaw):6.1%} {bar}")
     if outside := len(yaw) - counts.sum():
         print(f"  {outside} beyond 90 degrees")
 
