@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,14 +13,18 @@ import numpy as np
 import pytest
 import torch
 
+from rdr_core.data.label import FaceLabel
+from rdr_core.data.shard import Member
+from rdr_core.data.shards import write_shards
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
-from rdr_core.fitting.contour import visible_landmarks
+from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
 from rdr_core.types import Float32, Pose, UInt8
 
 DrawFace = Callable[..., tuple[UInt8, Float32]]
+WriteSet = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +73,47 @@ def draw_face(face_model: DynamicExpressionModel) -> DrawFace:
         return picture, shape.astype(np.float32)
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def members(face_model: DynamicExpressionModel, draw_face: DrawFace) -> list[Member]:
+    """Return twelve samples for shards: faces drawn from the model with their exact labels; every sixth shows none."""
+    return [_member(number, face_model, draw_face) for number in range(12)]
+
+
+def _member(number: int, face_model: DynamicExpressionModel, draw_face: DrawFace, size: int = 128) -> Member:
+    rng = np.random.default_rng(number)
+    euler = rng.uniform([-0.3, -0.9, -0.3], [0.3, 0.9, 0.3]).astype(np.float32)
+    noise = 0.7 * rng.standard_normal(face_model.n_identity)
+    alpha_id = (face_model.identity_mean + face_model.identity_std * noise).astype(np.float32)
+    alpha_exp = (rng.uniform(0, 0.8, 46) * (rng.random(46) < 0.12)).astype(np.float32)
+    pose = Pose(euler, np.array([64, 68, 0], np.float32), 3.6)
+    picture, shape = draw_face(pose, alpha_id, alpha_exp, size, number)
+    if number % 6 == 5:
+        picture = cv2.resize(rng.integers(0, 256, (6, 6, 3)).astype(np.uint8), (size, size))
+    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    subset = face_model.face(alpha_id, alpha_exp)[face_model.topology.subset]
+    placed = project(subset, euler, pose.translation_px, np.float64(pose.scale_px_per_cm)).astype(np.float32)
+    own = fixed_landmarks(face_model.topology).on(placed)
+    seen = np.ones(68, bool)
+    scale = pose.scale_px_per_cm
+    label = FaceLabel(shape, shape, own, seen, euler, pose.translation_px, scale, alpha_id, alpha_exp, 0.0, "drawn")
+    return f"face-{number:03d}", jpeg, label if number % 6 != 5 else None
+
+
+@pytest.fixture(scope="session")
+def write_set(members: list[Member]) -> WriteSet:
+    """Return a writer of shards of these samples: (folder, name, samples of each shard, licence) -> manifest path."""
+
+    def write(folder: Path, name: str = "drawn", counts: Sequence[int] = (5, 4, 3), licence: str = "open") -> Path:
+        ends = np.cumsum(counts)
+        parts = [members[end - count : end] for end, count in zip(ends, counts, strict=True)]
+        samples = partial(operator.getitem, parts)
+        facts = {"generator": "test", "config": {"counts": list(counts)}, "seed": 0, "licence": licence}
+        write_shards(folder, name, samples, len(counts), **facts)
+        return folder / f"{name}.json"
+
+    return write
 
 
 TINY = RdrConfig(
