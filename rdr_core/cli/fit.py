@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,6 +56,7 @@ def fit(
     from rdr_core.training.fit_engines import Processes, RayCluster, ThisProcess
     from rdr_core.training.fit_faces import fit_faces
     from rdr_core.training.fit_jobs import Failure
+    from rdr_core.training.fit_journal import forget
 
     if address is not None and engine != "ray":
         raise ConfigError("--address names a Ray cluster: add --engine ray")
@@ -76,12 +76,14 @@ def fit(
     kept = fitted.table.within(max_error)
     if len(kept):
         kept.save(out)
-    shutil.rmtree(journal)
+    forget(journal)
     if not len(kept):
         raise ConfigError(
             f"all {len(fitted.table)} fits have an error over {max_error:.0%}: are the landmarks in iBUG-68 order? "
             f"See {folder / 'worst.jpg'}"
         )
+    if fitted.resumed:
+        print(f"went on from {journal}: {fitted.resumed} of {len(fitted.table)} fits were there")
     _say(summary, folder, out)
 
 

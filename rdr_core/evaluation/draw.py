@@ -14,7 +14,12 @@ from rdr_core.types import Float32, UInt8
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point coordinates
 
 
-def draw_landmarks(image: UInt8, shape: Float32, color: tuple[int, int, int] = (80, 230, 80)) -> UInt8:
+Color = tuple[int, int, int]
+
+
+def draw_landmarks(
+    image: UInt8, shape: Float32, color: Color = (80, 230, 80), point_color: Color = (255, 255, 255)
+) -> UInt8:
     """Draw (68, 2) landmarks, image px, as curves and points on a copy of an (H, W, 3) BGR picture."""
     image = image.copy()
     extent = float(np.ptp(shape, axis=0).max())
@@ -24,7 +29,7 @@ def draw_landmarks(image: UInt8, shape: Float32, color: tuple[int, int, int] = (
         cv2.polylines(image, [fixed[indices]], closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
     radius = int(max(1.2, extent / 130) * 2**_SUBPIXEL)
     for point in fixed:
-        cv2.circle(image, point.tolist(), radius, (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL)
+        cv2.circle(image, point.tolist(), radius, point_color, -1, cv2.LINE_AA, _SUBPIXEL)
     return image
 
 

@@ -105,7 +105,7 @@ def _markdown(summary: dict[str, Any]) -> str:
         f"{summary['faces']} faces: {summary['faces_not_read']} could not be read, {summary['faces_not_fitted']} could "
         f"not be fitted. {summary['fits']} fits, {summary['fits_kept']} kept "
         f"(limit {summary['max_error']:.0%} of the face box): {summary['share_dropped']:.2%} dropped. "
-        f"{1e3 * summary['seconds_per_fit']:.0f} ms a fit and process.",
+        f"{1e3 * summary['seconds_per_fit']:.0f} ms of processor time a fit.",
         "",
         "| error, % | mean | median | 95 of 100 are under | worst |",
         "|---|---|---|---|---|",
@@ -131,7 +131,7 @@ def draw_histogram(errors: Float32, max_error: float, bins: int = 60) -> UInt8:
     """How many fits (y) have which error (x, % of the face box); 1.25 times the limit and more is in the last bar."""
     left, top, width, height = 60, 40, 540, 280
     canvas = np.full((top + height + 50, left + width + 30, 3), 255, np.uint8)
-    end = 1.25 * max_error
+    end = float(min(1.25 * max_error, np.ceil(200 * max(errors.max(), 1e-3)) / 200))
     counts, _ = np.histogram(np.clip(errors, 0, end), bins, (0, end))
     most = max(1, int(counts.max()))
     baseline = top + height
@@ -146,10 +146,11 @@ def draw_histogram(errors: Float32, max_error: float, bins: int = 60) -> UInt8:
         _write(canvas, f"{100 * end * tick / 5:.3g}", (x - 8, baseline + 18))
     _write(canvas, str(most), (12, top + 4))
     for value, name, color in ((max_error, "limit", FITTED_BGR), (float(errors.mean()), "mean", (40, 140, 40))):
-        x = left + round(width * min(value, end) / end)
-        cv2.line(canvas, (x, top), (x, baseline), color, 1)
-        _write(canvas, f"{name} {value:.2%}", (x + 4, top + 10), color)
-    _write(canvas, f"{len(errors)} fits by error, % of the face box", (left, 24))
+        if value <= end:
+            x = left + round(width * value / end)
+            cv2.line(canvas, (x, top), (x, baseline), color, 1)
+            _write(canvas, f"{name} {100 * value:.3g} %", (x + 6, top + 10), color)
+    _write(canvas, f"{len(errors)} fits by error, % of the face box (limit {100 * max_error:.3g} %)", (left, 24))
     return canvas
 
 
@@ -185,7 +186,7 @@ def _tile(table: TargetTable, row: int, sample: FaceSample | None) -> UInt8:
     except DataError:
         picture = np.full((_TILE_PX, _TILE_PX, 3), 96, np.uint8)
     for points, color in ((annotated, ANNOTATED_BGR), (fit, FITTED_BGR)):
-        picture = draw_landmarks(picture, crop.points_to_crop(points), color)
+        picture = draw_landmarks(picture, crop.points_to_crop(points), color, color)
     return picture
 
 

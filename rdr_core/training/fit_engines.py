@@ -7,6 +7,7 @@ worked on it died. The queue may grow meanwhile: who receives None may put the w
 from __future__ import annotations
 
 import os
+import socket
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -203,15 +204,24 @@ def _call(work: Callable[[C], R], chunk: C) -> R:
 
 def _join(ray: Any, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has agreed to being counted
-    own = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+    address = address or os.environ.get("RAY_ADDRESS")
+    own = {} if address else {"include_dashboard": False}
     try:
+        if address and ":" in address:
+            _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"no Ray cluster answers at {address or os.environ.get('RAY_ADDRESS') or 'this machine'} ({reason}); "
-            "start one with `ray start --head`, or correct --address"
+            f"no Ray cluster answers at {address or 'this machine'} ({reason}); start one with `ray start --head`, "
+            "or correct --address"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """OSError or ValueError where nobody listens at HOST:PORT; Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_S).close()
 
 
 def _result(ray: Any, reference: Any) -> Any:

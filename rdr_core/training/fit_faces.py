@@ -47,8 +47,10 @@ class Fitted:
 
     table: TargetTable
     seconds: Float32
-    """(M,) float32 time that each fit took one process."""
+    """(M,) float32 processor time of each fit."""
     failures: list[Failure]
+    resumed: int = 0
+    """How many of the fits an earlier, interrupted call had made."""
 
 
 def fit_samples(
@@ -86,7 +88,7 @@ def fit_faces(
         mirror: fit each face flipped, too.
         engine: all cores of this machine by default.
         journal: folder that keeps what is done while the rest is not: called again, only that is fitted. The caller
-            deletes it when the table is safe.
+            lets go of it (`fit_journal.forget`) when the table is safe.
         broken: whether a face that cannot be fitted ends the work (DataError) or is listed in `failures`.
         progress: called with the number of faces done since the last call.
 
@@ -121,14 +123,15 @@ class _Run:
         self.work, self.config, self.broken, self.journal, self.progress = work, config, broken, journal, progress
         self.failures: list[Failure] = []
         self.rows: list[FittedRows] = list(journal.rows) if journal else []
-        self.lost_chunks = 0
+        self.resumed = self.lost_chunks = 0
         self.deaths: dict[int, int] = {}
         for failure in failures:
             self._fail(failure)
 
     def on(self, engine: Engine) -> None:
         done = self.journal.done() if self.journal else set()
-        self.progress(sum(len(self.work[number]) for number in done))
+        self.resumed = sum(len(self.work[number]) for number in done)
+        self.progress(self.resumed)
         left = [(number, job) for number, job in enumerate(self.work) if number not in done]
         size = min(_FACES_A_CHUNK, 1 + sum(len(job) for _, job in left) // 32)  # few faces go to all processes, too
         waiting = deque(chunks_of(left, size))
@@ -177,4 +180,4 @@ class _Run:
         rows = FittedRows.concatenate(self.rows).in_order()
         failures = list({failure.name: failure for failure in self.failures}.values())  # both ways round: one face
         whole = ~np.isin(rows.table.names, [failure.name for failure in failures])
-        return Fitted(rows.table.where(whole), rows.seconds[whole], failures)
+        return Fitted(rows.table.where(whole), rows.seconds[whole], failures, self.resumed)

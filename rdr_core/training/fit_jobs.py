@@ -53,7 +53,7 @@ class FittedRows:
     job: np.ndarray
     """(M,) int64 number of the job."""
     seconds: Float32
-    """(M,) float32 time that a fit took one process."""
+    """(M,) float32 processor time of each fit."""
 
     def __len__(self) -> int:
         return len(self.job)
@@ -136,15 +136,16 @@ def fit_chunk(chunk: Chunk, config: FitConfig, program: str) -> list[FittedRows 
 
 
 def _fit(number: int, job: FitJob, config: FitConfig) -> FittedRows | str:
-    started = time.perf_counter()
+    model = default_face_model()
+    started = time.process_time()
     try:
-        fits = fit_group(default_face_model(), job.points, config, job.contour)
+        fits = fit_group(model, job.points, config, job.contour)
     except (DataError, ArithmeticError, ValueError) as error:  # among them numpy's LinAlgError
         return f"cannot be fitted ({error})"
     table = TargetTable.of_fits(job.names, job.mirrored, job.points, fits)
     if not np.isfinite(table.error).all():
         return "cannot be fitted (its fit is not finite)"
-    each = np.float32((time.perf_counter() - started) / len(job))
+    each = np.float32((time.process_time() - started) / len(job))
     return FittedRows(table, np.full(len(job), number, np.int64), np.full(len(job), each))
 
 

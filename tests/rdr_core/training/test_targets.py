@@ -97,6 +97,17 @@ def test_rows_of_a_mask(drawn_faces: Any) -> None:
     assert some.mirrored.all()
 
 
+def test_faces_within_a_limit(drawn_faces: Any) -> None:
+    """A face counts both ways round; what is not a number is over every limit."""
+    fits = drawn_faces.fits
+    errors = np.full(16, 0.1, np.float32)
+    errors[np.flatnonzero((fits.names == "3.png") & fits.mirrored)] = 0.3
+    errors[np.flatnonzero((fits.names == "6.png") & ~fits.mirrored)] = np.nan
+    kept = replace(fits, error=errors).within(0.1)
+    assert sorted(set(kept.names)) == ["0.png", "1.png", "2.png", "4.png", "5.png", "7.png"]
+    assert len(kept) == 12
+
+
 def test_broken_tables(drawn_faces: Any, tmp_path: Path) -> None:
     path = tmp_path / "fits.npz"
     with pytest.raises(DataError, match="no such table of fits; make it with rdr fit"):
