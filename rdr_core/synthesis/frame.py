@@ -13,7 +13,7 @@ import numpy as np
 from rdr_core.synthesis.surface import Camera, Lighting, Material, Surface
 from rdr_core.types import Float32
 
-FRAME_BYTES: Final = 4 * (2 * 16 + 2 * 9 * 4 + 3 * 4)
+FRAME_BYTES: Final = 4 * (2 * 16 + 2 * 9 * 4 + 4 * 4)
 """Size of the uniform block in shaders/frame.glsl."""
 CASTERS: Final = (Material.SKIN, Material.HAIR, Material.CLOTH, Material.OBJECT)
 """Materials that throw shadows; the others lie in sockets or are clear."""
@@ -68,8 +68,13 @@ def lamp_from_view(points: Float32, receivers: Float32, direction: Float32) -> t
     return matrix.astype(np.float32), 1.0 / side
 
 
-def frame_block(surfaces: Sequence[Surface], camera: Camera, lighting: Lighting, irradiance: Float32) -> bytes:
-    """The uniform block of shaders/frame.glsl; (9, 3) `irradiance` of the environment in its own directions."""
+def frame_block(
+    surfaces: Sequence[Surface], camera: Camera, lighting: Lighting, irradiance: Float32, samples_per_px: int
+) -> bytes:
+    """The uniform block of shaders/frame.glsl; (9, 3) `irradiance` of the environment in its own directions.
+
+    `samples_per_px` counts along a side.
+    """
     points = np.concatenate([surface.vertices[::_EVERY] for surface in surfaces])
     depths = [bound(s.vertices[:, 2]) for s in surfaces for bound in (np.min, np.max)]
     nearest, farthest = max(depths) + 0.1, min(depths) - 0.1
@@ -85,6 +90,7 @@ def frame_block(surfaces: Sequence[Surface], camera: Camera, lighting: Lighting,
         [*lighting.lamp_direction, lighting.lamp_softness_cm * per_cm],
         [*(np.asarray(lighting.lamp_color) / np.pi), 0.0],
         turn,
+        [*camera.center_px, 1.0 / camera.scale_px_per_cm, samples_per_px],
     ]
     return b"".join(np.asarray(part, np.float32).tobytes() for part in parts)
 

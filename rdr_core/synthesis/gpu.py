@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 import moderngl
@@ -20,8 +20,6 @@ import numpy as np
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.synthesis.surface import Surface
 from rdr_core.types import Float32, UInt8
-
-_ANISOTROPY: Final = 4.0
 
 
 def open_context() -> moderngl.Context:
@@ -37,26 +35,20 @@ def open_context() -> moderngl.Context:
 
 
 def build_program(
-    context: moderngl.Context, vertex: str, fragments: tuple[str, ...], **constants: object
+    context: moderngl.Context, vertex: str, *fragments: str, **constants: bool | float
 ) -> moderngl.Program:
-    """Compile shaders/*.glsl; `constants` become macros of the fragment shader."""
-    macros = "".join(f"#define {name} {_glsl(value)}\n" for name, value in constants.items())
+    """Compile shaders/*.glsl, the fragment shader from several; `constants` become macros of it, False ones do not."""
+    macros = "".join(f"#define {name} {value}\n" for name, value in constants.items() if value is not False)
     head = "#version 330 core\n"
-    fragment = "\n".join(_source(name) for name in fragments)
-    program = context.program(
+    return context.program(
         vertex_shader=head + _source("frame") + _source(vertex),
-        fragment_shader=head + macros + _source("frame") + fragment,
+        fragment_shader="\n".join([head + macros, _source("frame"), *map(_source, fragments)]),
     )
-    return program
 
 
 @cache
 def _source(name: str) -> str:
     return (files("rdr_core.synthesis") / "shaders" / f"{name}.glsl").read_text()
-
-
-def _glsl(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Kept(Protocol):
@@ -110,7 +102,6 @@ class SurfaceTexture:
         self.texture = context.texture(rgba.shape[1::-1], 4, np.ascontiguousarray(rgba), alignment=1)
         self.texture.build_mipmaps()
         self.texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-        self.texture.anisotropy = _ANISOTROPY
         self.n_bytes = image.nbytes + rgba.nbytes * 4 // 3  # the source is held, too, but is the caller's
 
     def release(self) -> None:

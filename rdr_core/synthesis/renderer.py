@@ -1,8 +1,7 @@
 """Draw surfaces under measured light, headless: pictures with the number and depth of what each pixel shows.
 
-Four passes: the lamp's depth, the surfaces and the backdrop with several samples a pixel, how much the surroundings
-shut out the ambient light, and the average of the samples. Software rendering spends its time in fragments, so the
-shading runs once a pixel and each material has its own short program.
+The shading is deferred: one pass notes what each sample sees, and a second shades it. A face at 160 px has about one
+triangle a pixel, and GPUs as well as Mesa's software shade whole blocks of pixels for every triangle, however small.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import moderngl
 import numpy as np
@@ -25,19 +24,29 @@ from rdr_core.synthesis.surface import Camera, Lighting, Material, Surface
 from rdr_core.types import Float32, UInt8
 
 _SHADOW_PX: Final = 384
-_PROGRAMS: Final = {
-    Material.OBJECT: "gloss",
-    Material.HAIR: "hair",
+_SHADERS: Final = {
     Material.SKIN: "skin",
-    Material.CLOTH: "cloth",
+    Material.HAIR: "hair",
     Material.EYE: "eye",
     Material.TEETH: "gloss",
     Material.MOUTH: "gloss",
-    Material.LENS: "lens",
+    Material.CLOTH: "cloth",
+    Material.OBJECT: "gloss",
 }
-"""The shader of each material, in the order of drawing: what covers others comes first, so that hidden pixels are not
-shaded, and the backdrop follows before the lenses."""
-_ORDER: Final = tuple(_PROGRAMS)
+_ORDER: Final = (
+    Material.OBJECT,
+    Material.HAIR,
+    Material.SKIN,
+    Material.CLOTH,
+    Material.EYE,
+    Material.TEETH,
+    Material.MOUTH,
+    Material.LENS,
+)
+"""What covers others comes first: what is hidden is not even looked at."""
+_OWNS_FROM: Final = 0.5
+"""Opacity from which a lens owns the pixels that it covers."""
+_REFLECTIONS_UNIT: Final = 1
 _CACHE_BYTES: Final = 300_000_000
 _TEXELS_PER_PX: Final = 6
 """Textures are kept at this many times the side of the picture: an atlas shows a head, a body, eyes and teeth."""
@@ -57,67 +66,96 @@ class Picture:
     """(s, s) float32 z in the view frame, cm, of what owns the pixel; -inf in the background."""
 
 
+class _Drawn(NamedTuple):
+    """A surface on the GPU."""
+
+    surface: Surface
+    mesh: Mesh
+    texture: moderngl.Texture | None
+    number: int
+
+
 class Renderer:
     """A GL context without a window, on a GPU or in software. For one thread; each process makes its own."""
 
     def __init__(self, environments: Environments, size_px: int, samples: int = 4) -> None:
         if not 8 <= size_px <= 4096:
             raise ConfigError(f"a picture has 8 to 4096 px a side, got {size_px}")
+        if samples not in (1, 4, 9, 16):
+            raise ConfigError(f"a pixel has 1, 4, 9 or 16 samples, got {samples}")
         self.environments = environments
         self.size_px = size_px
-        self._context = context = open_context()
-        if not 2 <= samples <= context.max_samples:
-            raise ConfigError(f"this GL takes 2 to {context.max_samples} samples a pixel, got {samples}")
+        self._context = open_context()
+        self._per_side = round(samples**0.5)
         self._textures: GpuCache[SurfaceTexture] = GpuCache(_CACHE_BYTES)
         self._meshes: GpuCache[Mesh] = GpuCache(_CACHE_BYTES)
         self._reflections: dict[int, moderngl.Texture3D] = {}
         self._laps: dict[str, float] | None = None
         self._lap_start = 0.0
-        self._build_targets(size_px, samples)
-        self._build_programs(samples)
+        self._build_targets()
+        self._build_programs()
 
-    def _build_targets(self, size_px: int, samples: int) -> None:
-        context, size, half = self._context, (size_px, size_px), (size_px // 2, size_px // 2)
+    def _build_targets(self) -> None:
+        context, size = self._context, (self.size_px, self.size_px)
+        fine = (self.size_px * self._per_side, self.size_px * self._per_side)
+        half = (self.size_px // 2, self.size_px // 2)
         self._shadow = context.depth_texture((_SHADOW_PX, _SHADOW_PX))
         self._shadow.compare_func = "<="
-        self._shadow_target = context.framebuffer(depth_attachment=self._shadow)
-        self._colors = context.texture(size, 4, samples=samples)
-        self._geometry = context.texture(size, 2, samples=samples, dtype="f4")
-        depth = context.depth_renderbuffer(size, samples=samples)
-        self._target = context.framebuffer([self._colors, self._geometry], depth)
+        self._geometry = context.texture(fine, 4, dtype="u4")
+        self._geometry.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._occlusion = context.texture(half, 1)
-        self._occlusion_target = context.framebuffer([self._occlusion])
-        self._final_target = context.framebuffer([context.texture(size, 4), context.texture(size, 1, dtype="f4")])
         self._backdrop = context.texture(size, 3, alignment=1)
+        self._colors = context.texture(fine, 4)
         self._white = context.texture((1, 1), 3, b"\xff\xff\xff", alignment=1)
         for texture in (self._shadow, self._occlusion, self._backdrop):
             texture.repeat_x = texture.repeat_y = False
+        depth, owner = (context.depth_renderbuffer(fine) for _ in range(2))
+        self._targets = {
+            "shadow": context.framebuffer(depth_attachment=self._shadow),
+            "geometry": context.framebuffer([self._geometry], depth),
+            "owner": context.framebuffer(depth_attachment=owner),
+            "occlusion": context.framebuffer([self._occlusion]),
+            "shading": context.framebuffer([self._colors], owner),
+            "lenses": context.framebuffer([self._colors], depth),
+            "picture": context.framebuffer([context.texture(size, 4), context.texture(size, 1, dtype="f4")]),
+        }
 
-    def _build_programs(self, samples: int) -> None:
+    def _build_programs(self) -> None:
         context = self._context
         self._frame = context.buffer(reserve=FRAME_BYTES)
         self._frame.bind_to_uniform_block(0)
         scale = 0.5 * (REFLECTION_PX - 1) / REFLECTION_PX
-        self._materials = {
-            name: build_program(context, "surface.vert", ("light", name), REFLECTION_SCALE=scale)
-            for name in sorted(set(_PROGRAMS.values()))
+        build = partial(build_program, context, REFLECTION_SCALE=scale, SAMPLES=self._per_side)
+        self._shading = {
+            name: build("screen.vert", "packing", "light", "shade", name, STRANDS=name == "hair")
+            for name in sorted(set(_SHADERS.values()))
         }
-        self._shadow_program = build_program(context, "shadow.vert", ("shadow.frag",))
+        self._geometry_programs = {
+            strands: build("surface.vert", "packing", "geometry.frag", STRANDS=strands) for strands in (False, True)
+        }
+        self._shadow_program = build("shadow.vert", "shadow.frag")
+        self._lens_program = build("surface.vert", "light", "lens")
         self._screens = {
-            name: build_program(context, "screen.vert", (f"{name}.frag",), SAMPLES=samples)
-            for name in ("backdrop", "occlusion", "resolve")
+            name: build("screen.vert", f"{name}.frag")
+            for name in ("nothing", "owner", "occlusion", "backdrop", "resolve")
         }
-        self._screen_arrays = {name: context.vertex_array(program, []) for name, program in self._screens.items()}
-        samplers = ("surface_texture", "shadow_map", "reflections", "picture", "colors", "geometry", "occlusion")
-        for program in (*self._materials.values(), *self._screens.values()):
-            for unit, sampler in enumerate(samplers):
-                if sampler in program:
-                    program[sampler] = unit
-        for unit, texture in enumerate(
-            (self._shadow, None, self._backdrop, self._colors, self._geometry, self._occlusion), start=1
-        ):
+        textures = {
+            "surface_texture": self._white,
+            "reflections": None,
+            "shadow_map": self._shadow,
+            "geometry": self._geometry,
+            "occlusion": self._occlusion,
+            "picture": self._backdrop,
+            "colors": self._colors,
+        }
+        screens = (*self._shading.values(), *self._screens.values())
+        self._screen_arrays = {program: context.vertex_array(program, []) for program in screens}
+        for unit, (sampler, texture) in enumerate(textures.items()):
             if texture is not None:
                 texture.use(unit)
+            for program in (*screens, self._lens_program):
+                if sampler in program:
+                    program[sampler] = unit
 
     def draw(
         self, surfaces: Sequence[Surface], camera: Camera, lighting: Lighting, background: UInt8 | None = None
@@ -138,16 +176,21 @@ class Renderer:
             )  # fmt: skip
         self._backdrop.write(np.ascontiguousarray(background))
         self._lap("backdrop")
-        meshes = self._upload(surfaces)
-        self._frame.write(frame_block(surfaces, camera, lighting, self.environments.irradiance[lighting.environment]))
+        drawn = self._upload(surfaces)
+        irradiance = self.environments.irradiance[lighting.environment]
+        self._frame.write(frame_block(surfaces, camera, lighting, irradiance, self._per_side))
         self._lap("upload")
-        self._draw_shadow(surfaces, meshes, has_lamp=bool(np.any(lighting.lamp_color)))
+        self._draw_shadow(drawn, has_lamp=bool(np.any(lighting.lamp_color)))
         self._lap("shadow")
-        self._draw_surfaces(surfaces, meshes, lighting)
-        self._lap("surfaces")
-        self._draw_occlusion(camera)
+        self._draw_geometry(drawn)
+        self._lap("geometry")
+        self._begin("occlusion", moderngl.NOTHING)
+        self._fill("occlusion")
         self._lap("occlusion")
-        picture = self._resolve()
+        self._shade(drawn, lighting.environment)
+        self._lap("shading")
+        self._draw_lenses(drawn)
+        picture = self._read_picture()
         self._lap("readback")
         return picture
 
@@ -172,56 +215,82 @@ class Renderer:
             if (surface.texture is None) != (surface.uv is None):
                 raise DataError(f"surface {number}: uv and texture come together")
 
-    def _upload(self, surfaces: Sequence[Surface]) -> list[Mesh]:
+    def _upload(self, surfaces: Sequence[Surface]) -> list[_Drawn]:
         used: Counter[Any] = Counter()
-        meshes = []
-        for surface in surfaces:
+        drawn = []
+        for number, surface in enumerate(surfaces, start=1):
             key = id(surface.triangles), id(surface.uv), len(surface.vertices)
             mesh = self._meshes.get((key, used[key]), partial(Mesh, self._context, surface))
             used[key] += 1
             mesh.write(surface)
-            meshes.append(mesh)
-        return meshes
+            image, texture = surface.texture, None
+            if image is not None:
+                make = partial(SurfaceTexture, self._context, image, _TEXELS_PER_PX * self.size_px)
+                texture = self._textures.get(id(image), make).texture
+            drawn.append(_Drawn(surface, mesh, texture, number))
+        return sorted(drawn, key=lambda one: _ORDER.index(one.surface.material))
 
-    def _draw_shadow(self, surfaces: Sequence[Surface], meshes: Sequence[Mesh], has_lamp: bool) -> None:
-        self._shadow_target.use()
-        self._context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+    def _draw_shadow(self, drawn: Sequence[_Drawn], has_lamp: bool) -> None:
+        self._begin("shadow", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._context.front_face = "ccw"
-        self._shadow_target.clear()
-        for surface, mesh in zip(surfaces, meshes, strict=True):
+        self._targets["shadow"].clear()
+        for surface, mesh, *_ in drawn:
             if has_lamp and surface.material in CASTERS:
                 self._cull(surface)
                 mesh.render(self._shadow_program)
 
-    def _draw_surfaces(self, surfaces: Sequence[Surface], meshes: Sequence[Mesh], lighting: Lighting) -> None:
-        self._target.use()
-        self._target.clear()
+    def _draw_geometry(self, drawn: Sequence[_Drawn]) -> None:
+        self._begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._context.front_face = "cw"  # the picture is drawn upside down, see `clip_from_view`
-        self._reflection_map(lighting.environment).use(2)
-        numbers = sorted(range(len(surfaces)), key=lambda number: _ORDER.index(surfaces[number].material))
-        lenses = [number for number in numbers if surfaces[number].material == Material.LENS]
-        for number in numbers[: len(numbers) - len(lenses)]:
-            self._draw_surface(number, surfaces[number], meshes[number])
-        self._context.depth_func = "<="
+        self._targets["geometry"].clear()
+        for one in drawn:
+            if one.surface.material != Material.LENS:
+                self._draw_one_geometry(one)
         self._context.disable(moderngl.CULL_FACE)
-        self._screen_arrays["backdrop"].render(moderngl.TRIANGLES, vertices=3)
-        self._context.depth_func = "<"
-        self._context.enable(moderngl.BLEND)
-        for number in lenses:
-            self._draw_surface(number, surfaces[number], meshes[number])
+        self._fill("nothing", 1.0)
 
-    def _draw_surface(self, number: int, surface: Surface, mesh: Mesh) -> None:
-        program = self._materials[_PROGRAMS[surface.material]]
-        if surface.texture is None:
-            self._white.use(0)
-        else:
-            make = partial(SurfaceTexture, self._context, surface.texture, _TEXELS_PER_PX * self.size_px)
-            self._textures.get(id(surface.texture), make).texture.use(0)
-        if "tint" in program:
-            program["tint"] = (*map(float, surface.tint), surface.opacity)
-        program["finish"] = (surface.roughness, number + 1.0)
-        self._cull(surface)
-        mesh.render(program)
+    def _draw_one_geometry(self, one: _Drawn) -> None:
+        program = self._geometry_programs[one.surface.material == Material.HAIR]
+        program["surface"] = (one.number, 1.0 if one.texture is None else float(one.texture.width))
+        self._cull(one.surface)
+        one.mesh.render(program)
+
+    def _shade(self, drawn: Sequence[_Drawn], environment: int) -> None:
+        self._begin("owner", moderngl.DEPTH_TEST)
+        self._context.depth_func = "1"
+        self._fill("owner")
+        self._begin("shading", moderngl.DEPTH_TEST)
+        self._context.depth_func = "=="
+        self._reflection_map(environment).use(_REFLECTIONS_UNIT)
+        self._fill("backdrop")
+        for one in drawn:
+            if one.surface.material != Material.LENS:
+                program = self._shading[_SHADERS[one.surface.material]]
+                self._set_finish(program, one)
+                program["depth"] = one.number / 256
+                self._screen_arrays[program].render(moderngl.TRIANGLES, vertices=3)
+        self._context.depth_func = "<"
+
+    def _draw_lenses(self, drawn: Sequence[_Drawn]) -> None:
+        lenses = [one for one in drawn if one.surface.material == Material.LENS]
+        self._begin("lenses", moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
+        for one in lenses:
+            self._set_finish(self._lens_program, one)
+            self._cull(one.surface)
+            one.mesh.render(self._lens_program)
+        self._begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._context.depth_func = "<="
+        for one in lenses:
+            if one.surface.opacity >= _OWNS_FROM:
+                self._draw_one_geometry(one)
+        self._context.depth_func = "<"
+
+    def _set_finish(self, program: moderngl.Program, one: _Drawn) -> None:
+        (self._white if one.texture is None else one.texture).use(0)
+        values = {"tint": (*map(float, one.surface.tint), one.surface.opacity), "roughness": one.surface.roughness}
+        for name, value in values.items():
+            if name in program:
+                program[name] = value
 
     def _cull(self, surface: Surface) -> None:
         if surface.two_sided:
@@ -229,20 +298,21 @@ class Renderer:
         else:
             self._context.enable(moderngl.CULL_FACE)
 
-    def _draw_occlusion(self, camera: Camera) -> None:
-        self._occlusion_target.use()
-        self._context.enable_only(moderngl.NOTHING)
-        program = self._screens["occlusion"]
-        if "reach" in program:
-            program["reach"] = (_OCCLUSION_CM * camera.scale_px_per_cm, camera.scale_px_per_cm, float(self.size_px))
-        self._screen_arrays["occlusion"].render(moderngl.TRIANGLES, vertices=3)
+    def _begin(self, target: str, flags: int) -> None:
+        self._targets[target].use()
+        self._context.enable_only(flags)
 
-    def _resolve(self) -> Picture:
-        self._final_target.use()
-        self._screen_arrays["resolve"].render(moderngl.TRIANGLES, vertices=3)
-        size = self.size_px
-        rgba = np.frombuffer(self._final_target.read(components=4, alignment=1), np.uint8).reshape(size, size, 4)
-        depth = np.frombuffer(self._final_target.read(components=1, attachment=1, dtype="f4", alignment=1), np.float32)
+    def _fill(self, screen: str, depth: float = 0.0) -> None:
+        program = self._screens[screen]
+        program["depth"] = depth
+        self._screen_arrays[program].render(moderngl.TRIANGLES, vertices=3)
+
+    def _read_picture(self) -> Picture:
+        self._begin("picture", moderngl.NOTHING)
+        self._fill("resolve")
+        size, target = self.size_px, self._targets["picture"]
+        rgba = np.frombuffer(target.read(components=4, alignment=1), np.uint8).reshape(size, size, 4)
+        depth = np.frombuffer(target.read(components=1, attachment=1, dtype="f4", alignment=1), np.float32)
         owner = np.ascontiguousarray(rgba[..., 3])
         depth = np.where(owner > 0, depth.reshape(size, size), np.float32(-np.inf))
         return Picture(np.ascontiguousarray(rgba[..., :3]), owner, depth)

@@ -7,4 +7,5 @@ layout(std140) uniform Frame {
     vec4 lamp_direction;      // towards the lamp; softness of its shadow in the shadow map
     vec4 lamp_color;          // irradiance over pi
     vec4 turn;                // cos and sin of the environment's yaw, exposure, 1 / distance in cm (0: orthographic)
+    vec4 sight;               // picture position of the view frame's origin in px, cm per px there, samples per px
 };

@@ -1,10 +1,13 @@
-// Clear or tinted glass over what is already drawn: out_color.a is how much of that it covers.
+// Clear or tinted glass over what is already drawn.
+in vec3 vertex_position;
+in vec3 vertex_normal;
+
 void main() {
-    vec3 n = facing_normal();
+    position = vertex_position;
+    normal = normalize(gl_FrontFacing ? vertex_normal : -vertex_normal);
     vec3 v = towards_viewer();
-    float mirror = fresnel(0.04, clamp(dot(n, v), 0.0, 1.0));
+    float mirror = fresnel(0.04, clamp(dot(normal, v), 0.0, 1.0));
     float cover = clamp(tint.a + mirror, 0.02, 1.0);
-    vec3 seen = tint.rgb * tint.a * ambient(n) + mirrored(reflect(-v, n), 0.05) * mirror;
+    vec3 seen = tint.rgb * tint.a * ambient(normal) + mirrored(reflect(-v, normal), 0.05) * mirror;
     out_color = vec4(film(seen / cover), cover);
-    out_geometry = vec4(finish.y, position.z, 0.0, tint.a < 0.5 ? 0.0 : 1.0);  // clear glass owns nothing
 }

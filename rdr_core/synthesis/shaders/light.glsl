@@ -1,33 +1,28 @@
-// What every material needs: the surface at this pixel, the light that reaches it, and the way out to the picture.
-in vec3 position;
-in vec3 normal;
-in vec2 uv;
-in float light;
-
+// What every material needs: the surface here, the light that reaches it, and the way out to the picture.
 uniform sampler2D surface_texture;
 uniform sampler2DShadow shadow_map;
 uniform sampler3D reflections;
-uniform vec4 tint;      // linear RGB, opacity
-uniform vec2 finish;    // roughness, number of the surface
+uniform vec4 tint;         // linear RGB, opacity
+uniform float roughness;
 
-layout(location = 0) out vec4 out_color;     // sRGB, and the share of it that ambient light makes
-layout(location = 1) out vec4 out_geometry;  // number of the surface, z
+vec3 position;
+vec3 normal;
+vec2 uv;
+float level;   // of detail of the texture
+float light;   // share of the ambient light
+
+layout(location = 0) out vec4 out_color;  // sRGB, opacity
 
 vec3 linear_from_srgb(vec3 c) {  // a cubic, within 0.003 of the standard
     return c * (c * (c * 0.305306011 + 0.682171111) + 0.012522878);
 }
 
 vec3 base_color() {
-    return linear_from_srgb(texture(surface_texture, uv).rgb) * tint.rgb;
+    return linear_from_srgb(textureLod(surface_texture, uv, level).rgb) * tint.rgb;
 }
 
 vec3 towards_viewer() {
     return normalize(vec3(-position.xy * turn.w, 1.0 - position.z * turn.w));
-}
-
-vec3 facing_normal() {
-    vec3 n = normalize(normal);
-    return gl_FrontFacing ? n : -n;
 }
 
 vec3 in_environment(vec3 d) {
@@ -76,10 +71,4 @@ float fresnel(float f0, float cosine) {
 vec3 film(vec3 radiance) {  // filmic response (after Narkowicz), then sRGB
     vec3 x = radiance * 0.62;
     return pow(clamp(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0), vec3(0.4545));
-}
-
-void expose(vec3 from_ambient, vec3 from_lamp) {
-    vec3 all = from_ambient + from_lamp;
-    out_color = vec4(film(all), clamp(from_ambient.g / max(all.g, 1e-4), 0.0, 1.0));
-    out_geometry = vec4(finish.y, position.z, 0.0, 1.0);
 }

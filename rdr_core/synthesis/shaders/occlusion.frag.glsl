@@ -1,6 +1,5 @@
 // How much of the hemisphere the surfaces nearby leave open, from depth alone.
-uniform sampler2DMS geometry;
-uniform vec3 reach;  // radius in px at the middle of the view, px per cm, side of the picture in px
+uniform usampler2D geometry;
 out float open;
 
 void main() {

@@ -1,5 +1,5 @@
-void main() {
-    vec3 n = facing_normal();
+vec3 shade() {
+    vec3 n = normal;
     vec3 albedo = base_color();
     vec3 l = lamp_direction.xyz;
     vec3 v = towards_viewer();
@@ -13,5 +13,5 @@ void main() {
     float v_h = clamp(dot(v, h), 0.0, 1.0);
     float gloss = fresnel(0.028, v_h) * (0.7 * ggx(n_h, v_h, 0.6) + 0.3 * ggx(n_h, v_h, 0.35)) * max(n_l, 0.0) * s;
     vec3 around = albedo * harmonics(irradiance_skin, in_environment(n)) + mirrored(reflect(-v, n), 0.5) * fresnel(0.028, n_v) * 0.5;
-    expose(around * light, (albedo * diffuse + gloss) * lamp_color.rgb);
+    return around * light + (albedo * diffuse + gloss) * lamp_color.rgb;
 }

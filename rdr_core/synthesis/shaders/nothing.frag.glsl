@@ -1,0 +1,3 @@
+out uvec4 seen;
+
+void main() { seen = uvec4(0u); }

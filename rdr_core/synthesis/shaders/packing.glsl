@@ -1,0 +1,46 @@
+// How the geometry pass hands a surface to the shading: four words a sample.
+//   normal, octahedral 2 x 16 bits | uv 2 x 16 bits | z float | number, light, level of detail, strands 8 bits each
+vec2 signs(vec2 v) { return vec2(v.x < 0.0 ? -1.0 : 1.0, v.y < 0.0 ? -1.0 : 1.0); }
+
+uint pack(vec2 v) {  // each in 0..1
+    uvec2 u = uvec2(clamp(v, 0.0, 1.0) * 65535.0 + 0.5);
+    return u.x | (u.y << 16);
+}
+
+vec2 unpack(uint word) { return vec2(word & 0xFFFFu, word >> 16) / 65535.0; }
+
+float byte_of(uint word, int number) { return float((word >> (8 * number)) & 0xFFu); }
+
+uint pack_normal(vec3 n) {
+    n /= abs(n.x) + abs(n.y) + abs(n.z);
+    return pack((n.z < 0.0 ? (1.0 - abs(n.yx)) * signs(n.xy) : n.xy) * 0.5 + 0.5);
+}
+
+vec3 unpack_normal(uint word) {
+    vec2 square = unpack(word) * 2.0 - 1.0;
+    float z = 1.0 - abs(square.x) - abs(square.y);
+    return normalize(vec3(square - max(-z, 0.0) * signs(square), z));
+}
+
+void tangents(vec3 n, out vec3 first, out vec3 second) {  // Duff et al., Building an orthonormal basis, revisited
+    float s = n.z < 0.0 ? -1.0 : 1.0;
+    float a = -1.0 / (s + n.z);
+    float b = n.x * n.y * a;
+    first = vec3(1.0 + s * n.x * n.x * a, s * b, -s * n.x);
+    second = vec3(b, s + n.y * n.y * a, -n.y);
+}
+
+float pack_strands(vec3 n, vec3 along) {  // a line in the surface has no sign; 0..1
+    vec3 first, second;
+    tangents(n, first, second);
+    vec2 line = vec2(dot(along, first), dot(along, second));
+    line *= line.y < 0.0 ? -1.0 : 1.0;
+    return 0.5 + 0.5 * line.x / max(abs(line.x) + line.y, 1e-12);
+}
+
+vec3 unpack_strands(vec3 n, float code) {
+    vec3 first, second;
+    tangents(n, first, second);
+    float x = code * 2.0 - 1.0;
+    return normalize(first * x + second * (1.0 - abs(x)));
+}
