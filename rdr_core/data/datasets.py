@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from rdr_core.data import aflw, aflw_csv, aflw_pifa
-from rdr_core.data.aflw2000 import read_aflw2000_folder
-from rdr_core.data.face_synthetics import read_face_synthetics
-from rdr_core.data.face_warehouse import read_face_warehouse
+from rdr_core.data.published import aflw, aflw_csv, aflw_pifa
+from rdr_core.data.published.aflw2000 import read_aflw2000
+from rdr_core.data.published.face_synthetics import read_face_synthetics
+from rdr_core.data.published.face_warehouse import read_face_warehouse
+from rdr_core.data.published.w300 import read_w300
+from rdr_core.data.published.w300lp import FOLDERS, read_w300lp
 from rdr_core.data.reading import Broken, Reading
-from rdr_core.data.w300 import read_w300_folder
-from rdr_core.data.w300lp import FOLDERS, read_w300lp
 from rdr_core.errors import DataError
 
 Layout = Literal["300w", "300w-lp", "aflw", "aflw-csv", "aflw2000", "aflw-pifa", "face-synthetics", "facewarehouse"]
@@ -32,11 +32,11 @@ class _Layout:
 
 
 _LAYOUTS: Final[dict[Layout, _Layout]] = {
-    "300w": _Layout(read_w300_folder, ("**/*.pts",)),
+    "300w": _Layout(read_w300, ("**/*.pts",)),
     "300w-lp": _Layout(read_w300lp, tuple(f"{name}/*.mat" for name in FOLDERS)),
     "aflw": _Layout(aflw.read_aflw, aflw.DATABASES),
     "aflw-csv": _Layout(aflw_csv.read_aflw_csv, aflw_csv.FILES),
-    "aflw2000": _Layout(read_aflw2000_folder, ("image[0-9]*.mat",)),
+    "aflw2000": _Layout(read_aflw2000, ("image[0-9]*.mat",)),
     "aflw-pifa": _Layout(aflw_pifa.read_aflw_pifa, aflw_pifa.LISTS),
     "face-synthetics": _Layout(read_face_synthetics, ("*_ldmks.txt",)),
     "facewarehouse": _Layout(read_face_warehouse, ("Tester_*/TrainingPose/pose_*.land",)),

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from rdr_core.data.matlab import MATLAB_TO_IMAGE_PX, read_mat
+from rdr_core.data.published.matlab import MATLAB_TO_IMAGE_PX, read_mat
 from rdr_core.data.reading import Broken, Reading, box_of_corner_and_size, check_picture, finite, name_in, read_each
 from rdr_core.data.sample import FaceSample, PointSet
 from rdr_core.errors import DataError

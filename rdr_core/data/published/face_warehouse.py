@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rdr_core.data.picture_size import picture_size
+from rdr_core.data.published.picture_size import picture_size
 from rdr_core.data.reading import Broken, Reading, name_in, picture_of, read_each, stems
 from rdr_core.data.sample import FaceSample, PointSet
 from rdr_core.errors import DataError

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from rdr_core.data.aflw import POINT_NAMES, aflw_points
+from rdr_core.data.published.aflw import POINT_NAMES, aflw_points
 from rdr_core.data.reading import (
     Broken,
     Reading,
@@ -109,10 +109,13 @@ def _points_19(row: Row, where: str) -> tuple[PointSet, Float32]:
 
 
 def _points_21(row: Row, where: str) -> tuple[PointSet | None, Float32 | None]:
-    words = np.array([row[key] for key in _COLUMNS_21]).reshape(-1, 2)
-    visible = (words != "").any(axis=1)
-    points = np.zeros(words.shape, np.float32)
-    points[visible] = finite(words[visible].tolist(), (int(visible.sum()), 2), where)
+    points = np.zeros((len(POINT_NAMES), 2), np.float32)
+    visible = np.zeros(len(POINT_NAMES), bool)
+    for index, name in enumerate(POINT_NAMES):
+        words = [row[f"{name}_{axis}"] for axis in "XY"]
+        if any(words):
+            points[index] = finite(words, (2,), f"{where}, {name}")
+            visible[index] = True
     rectangle = [row[key] for key in _RECTANGLE]
     box = box_of_corner_and_size(rectangle, where) if any(rectangle) else None
     return aflw_points(points, visible), box

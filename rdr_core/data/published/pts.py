@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from rdr_core.data.matlab import MATLAB_TO_IMAGE_PX
+from rdr_core.data.published.matlab import MATLAB_TO_IMAGE_PX
 from rdr_core.data.reading import finite, read_text
 from rdr_core.errors import DataError
 from rdr_core.types import Float32

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from rdr_core.data.aflw2000 import euler_of_pose_para
-from rdr_core.data.matlab import MATLAB_TO_IMAGE_PX, mat_array, read_mat
-from rdr_core.data.picture_size import picture_size
+from rdr_core.data.published.matlab import MATLAB_TO_IMAGE_PX, mat_array, read_mat
+from rdr_core.data.published.picture_size import picture_size
 from rdr_core.data.reading import Broken, Reading, landmark_box, name_in, picture_of, read_each, stems
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import DataError
