@@ -41,7 +41,7 @@ def fit(
         out: The npz file to write.
         sources: JSON manifest with `pts68`, a folder in a published layout, or shards (.tar). Faces with the same
             `person` share one identity. Default: 300-W's training set.
-        layout: Layout of a folder; "auto" is for manifests and shards.
+        layout: Layout of a folder; "auto" recognises it.
         data: Data folder of the default set; default RDR_DATA.
         mirror: Fit the flipped faces, too, for training.
         max_error: Faces with a fit of a larger error (share of the face box) are dropped.

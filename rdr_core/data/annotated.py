@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from rdr_core.data.datasets import Layout, read_dataset
+from rdr_core.data.datasets import Layout, detect_layout, read_dataset
 from rdr_core.data.manifest import read_faces
 from rdr_core.data.reading import Broken, Reading
 from rdr_core.data.sample import FaceSample, box_of
@@ -34,7 +34,7 @@ def read_annotated(sources: Sequence[Path], layout: Layout | Literal["auto"], br
 
     Args:
         sources: a JSON manifest; a folder in a published layout; tar files, or a folder of them.
-        layout: of a folder that is not a folder of shards; "auto" tells manifests and shards.
+        layout: of a folder that is not a folder of shards; "auto" asks the folder.
         broken: whether a face that cannot be read fails or is skipped and listed. Manifests always fail.
 
     Raises:
@@ -51,9 +51,7 @@ def read_annotated(sources: Sequence[Path], layout: Layout | Literal["auto"], br
         if layout != "auto":
             raise ConfigError(f"{source}: no folder, as --layout {layout} needs")
         return Reading(read_faces(source))
-    if layout == "auto":
-        raise ConfigError(f"{source}: say with --layout how this folder is laid out: {', '.join(get_args(Layout))}")
-    return read_dataset(layout, source, broken)
+    return read_dataset(detect_layout(source) if layout == "auto" else layout, source, broken)
 
 
 def _shards_of(sources: Sequence[Path]) -> list[Path]:

@@ -84,7 +84,7 @@ def jobs_of(samples: Iterable[FaceSample], mirror: bool) -> tuple[list[FitJob], 
     failures = []
     for number, sample in enumerate(samples):
         points, contour = (sample.landmarks_3d, False) if sample.shape is None else (sample.shape, True)
-        reason = _unusable(points)
+        reason = _unusable(points) if points is not None else _absent(sample)
         if points is None or reason:
             failures.append(Failure(sample.name, reason))
             continue
@@ -98,11 +98,15 @@ def jobs_of(samples: Iterable[FaceSample], mirror: bool) -> tuple[list[FitJob], 
     return jobs, failures
 
 
-def _unusable(points: Float32 | None) -> str:
-    if points is None:
-        return "has no landmarks to fit (`pts68` in a manifest)"
+def _absent(sample: FaceSample) -> str:
+    if sample.other:
+        return f"has landmarks of the scheme {sample.other.scheme}; only the 68 of iBUG can be fitted"
+    return "has no landmarks to fit (`pts68` in a manifest)"
+
+
+def _unusable(points: Float32) -> str:
     if points.ndim != 2 or points.shape[0] != N_LANDMARKS or points.shape[1] < 2:
-        return f"has landmarks of shape {points.shape}; 68 of iBUG's scheme can be fitted"
+        return f"has landmarks of shape {points.shape}; only the 68 of iBUG can be fitted"
     if not np.isfinite(points).all():
         return "has landmarks that are not finite"
     if not face_box_size(points[:, :2]) >= 1:

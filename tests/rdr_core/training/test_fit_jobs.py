@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdr_core.data.sample import FaceSample
+from rdr_core.data.sample import FaceSample, PointSet
 from rdr_core.errors import AssetError
 from rdr_core.fitting.fit_group import FitConfig
 from rdr_core.training.fit_jobs import (
@@ -71,6 +71,13 @@ def test_unusable_landmarks_are_named(shape: Any, reason: str) -> None:
     assert {job.names for job in jobs} == {("good",)}
     assert failure.name == "bad"
     assert re.search(reason, failure.reason)
+
+
+def test_landmarks_of_another_scheme_are_named() -> None:
+    points = PointSet("aflw21", np.zeros((21, 2), np.float32), np.ones(21, bool))
+    jobs, (failure,) = jobs_of([face("a", shape=None, other=points)], mirror=False)
+    assert jobs == []
+    assert "scheme aflw21; only the 68 of iBUG" in failure.reason
 
 
 @given(st.lists(st.integers(1, 9), max_size=30), st.integers(1, 12))
