@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdr_core.data.aflw2000 import lp_euler_from_matrix, matrix_from_lp_euler, read_aflw2000
+from rdr_core.data.aflw2000 import (
+    euler_of_pose_para,
+    lp_euler_from_matrix,
+    matrix_from_lp_euler,
+    read_aflw2000,
+)
 from rdr_core.errors import DataError
 from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 
@@ -84,3 +89,11 @@ def test_unknown_split_and_broken_manifest(tmp_path: Path) -> None:
     path.write_text(json.dumps([{"file": "a.jpg", "yaw": 0, "pitch": 0, "roll": 0}]))
     with pytest.raises(DataError, match="object 0: needs file, pts68_3d"):
         read_aflw2000(tmp_path)
+
+
+@given(st.tuples(TURN, st.floats(-1.5, 1.5), TURN))
+def test_pose_para_has_the_other_yaw(angles: tuple[float, float, float]) -> None:
+    pitch, yaw, roll = angles
+    euler = euler_of_pose_para(np.array([[pitch, yaw, roll, 200, 210, 0, 0.001]]))
+    found = lp_euler_from_matrix(matrix_from_euler(euler.astype(np.float64)))
+    np.testing.assert_allclose(np.exp(1j * found), np.exp(1j * np.array([pitch, -yaw, roll])), atol=1e-4)
