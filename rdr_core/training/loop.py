@@ -31,7 +31,7 @@ from rdr_core.training.log import Log
 from rdr_core.training.losses import LossConfig, RdrLoss
 from rdr_core.training.schedule import learning_rate
 from rdr_core.training.sources import HeldOut, Source
-from rdr_core.training.stream import stream
+from rdr_core.training.stream import deaths_in_one_line, stream
 from rdr_core.training.validation import validate
 from rdr_core.types import UInt8
 
@@ -162,33 +162,34 @@ def train(
         save_checkpoint(run_dir / "weights.safetensors", network_config, prefixed("network.", average), facts)
 
     try:
-        network.train()
-        for step in range(first_step, config.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config.peak_lr, step, config.steps, config.warmup)
-            with log.waiting():
-                batch = next(batches).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                output = network(network_pixels(batch.image))
-            losses = loss_of(output, batch)
-            values = {name: float(value.detach()) for name, value in losses.items()}
-            if not math.isfinite(values["total"]):
-                raise ConfigError(
-                    f"the loss is {values['total']} at step {step + 1}: lower --train.peak-lr and start again"
-                )
-            optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-            optimizer.step()
-            update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
-            done = step + 1
-            log.add(values)
-            progress(1, values | log.rates())
-            if done % config.every == 0 or done == config.steps:
-                scores = validate(average, held_out, device)
-                log.write(done, optimizer.param_groups[0]["lr"], scores)
-                save()
-                log.restart()
+        with deaths_in_one_line():
+            network.train()
+            for step in range(first_step, config.steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(config.peak_lr, step, config.steps, config.warmup)
+                with log.waiting():
+                    batch = next(batches).to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                    output = network(network_pixels(batch.image))
+                losses = loss_of(output, batch)
+                values = {name: float(value.detach()) for name, value in losses.items()}
+                if not math.isfinite(values["total"]):
+                    raise ConfigError(
+                        f"the loss is {values['total']} at step {step + 1}: lower --train.peak-lr and start again"
+                    )
+                optimizer.zero_grad(set_to_none=True)
+                losses["total"].backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+                optimizer.step()
+                update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
+                done = step + 1
+                log.add(values)
+                progress(1, values | log.rates())
+                if done % config.every == 0 or done == config.steps:
+                    scores = validate(average, held_out, device)
+                    log.write(done, optimizer.param_groups[0]["lr"], scores)
+                    save()
+                    log.restart()
     except KeyboardInterrupt:
         if done > first_step:
             save()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import cv2
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -101,14 +102,22 @@ def _from_processes(sampler: Sampler, start: int, workers: int, pin: bool) -> Ge
     with deaf_to_ctrl_c():
         batches = iter(loader)
     try:
-        for item in batches:
-            if isinstance(item, RdrError):
-                raise item
-            yield item
-    except RuntimeError as error:
-        if "exited unexpectedly" not in str(error):
-            raise
-        raise DataError("a process that prepares batches died (out of memory?): lower --train.workers") from error
+        with deaths_in_one_line():
+            for item in batches:
+                if isinstance(item, RdrError):
+                    raise item
+                yield item
     finally:
         del batches  # ends the processes
         sampler.close()
+
+
+@contextmanager
+def deaths_in_one_line() -> Iterator[None]:
+    """DataError where a process that prepares batches was killed. Torch says so wherever the program happens to be."""
+    try:
+        yield
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        raise DataError("a process that prepares batches died (out of memory?): lower --train.workers") from error
