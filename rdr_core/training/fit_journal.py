@@ -29,7 +29,7 @@ _SHARE: Final = 0.02
 class FitJournal:
     """Parts of a table, each a file that appears when it is whole. One process writes, rows are kept in memory, too."""
 
-    def __init__(self, folder: Path, fingerprint: str, every_s: float = 1.0) -> None:
+    def __init__(self, folder: Path, fingerprint: str, every_s: float = 0.2) -> None:
         """Open or begin a journal.
 
         Args:
