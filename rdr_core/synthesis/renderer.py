@@ -136,7 +136,7 @@ class Renderer:
         self._shadow_program = build("shadow.vert", "shadow.frag")
         self._lens_program = build("surface.vert", "light", "lens")
         self._screens = {
-            name: build("screen.vert", f"{name}.frag")
+            name: build("screen.vert", "packing", f"{name}.frag")
             for name in ("nothing", "owner", "occlusion", "backdrop", "resolve")
         }
         textures = {

@@ -12,8 +12,9 @@ void main() {
     vec2 dx = dFdx(vertex_uv) * surface.y;
     vec2 dy = dFdy(vertex_uv) * surface.y;
     float level = 0.5 * log2(max(max(dot(dx, dx), dot(dy, dy)), 1.0));
-    vec3 n = normalize(gl_FrontFacing ? vertex_normal : -vertex_normal);
+    vec3 n = gl_FrontFacing ? vertex_normal : -vertex_normal;
 #ifdef STRANDS
+    n = normalize(n);
     float strands = pack_strands(n, dFdy(vertex_position) * dx.x - dFdx(vertex_position) * dy.x);  // along v
 #else
     const float strands = 0.0;

@@ -45,7 +45,8 @@ vec3 mirrored(vec3 r, float roughness) {
     vec2 square = (d.xz - fold) * REFLECTION_SCALE + 0.5;
     // layers at roughness 0.05, 0.3, 0.5, 0.8: nearly even steps
     float layer = 0.125 + 0.75 * clamp((roughness - 0.05) * 1.3333, 0.0, 1.0);
-    return texture(reflections, vec3(square, layer)).rgb * turn.z;
+    float free = 1.0 - 0.6 * max(-r.y, 0.0);  // a body stands before what is below
+    return textureLod(reflections, vec3(square, layer), 0.0).rgb * (turn.z * free);
 }
 
 float shadow(vec3 n) {  // share of the lamp's light that arrives; soft
@@ -68,7 +69,17 @@ float fresnel(float f0, float cosine) {
     return f0 + (1.0 - f0) * c2 * c2 * c;
 }
 
+float mirrored_share(float f0, float rough, float n_v) {  // after Karis, Physically based shading on mobile
+    vec4 r = rough * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
+    float a = min(r.x * r.x, exp2(-9.28 * n_v)) * r.x + r.y;
+    return f0 * (r.z - 1.04 * a) + 1.04 * a + r.w;
+}
+
+float highlight_occlusion(float n_v) {  // what is shut out of the ambient light is not mirrored either
+    return clamp(pow(n_v + light, 2.0) - 1.0 + light, 0.0, 1.0);
+}
+
 vec3 film(vec3 radiance) {  // filmic response (after Narkowicz), then sRGB
-    vec3 x = radiance * 0.62;
+    vec3 x = mix(vec3(dot(radiance, vec3(0.3, 0.6, 0.1))), radiance, 0.92) * 0.62;
     return pow(clamp(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0), vec3(0.4545));
 }

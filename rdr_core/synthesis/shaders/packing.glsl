@@ -1,5 +1,5 @@
 // How the geometry pass hands a surface to the shading: four words a sample.
-//   normal, octahedral 2 x 16 bits | uv 2 x 16 bits | z float | number, light, level of detail, strands 8 bits each
+//   normal 11, 11, 10 bits | uv 2 x 16 bits | z float | number, light, level of detail, strands 8 bits each
 vec2 signs(vec2 v) { return vec2(v.x < 0.0 ? -1.0 : 1.0, v.y < 0.0 ? -1.0 : 1.0); }
 
 uint pack(vec2 v) {  // each in 0..1
@@ -11,15 +11,14 @@ vec2 unpack(uint word) { return vec2(word & 0xFFFFu, word >> 16) / 65535.0; }
 
 float byte_of(uint word, int number) { return float((word >> (8 * number)) & 0xFFu); }
 
-uint pack_normal(vec3 n) {
-    n /= abs(n.x) + abs(n.y) + abs(n.z);
-    return pack((n.z < 0.0 ? (1.0 - abs(n.yx)) * signs(n.xy) : n.xy) * 0.5 + 0.5);
+uint pack_normal(vec3 n) {  // no longer than 1
+    uvec3 u = uvec3(n * vec3(1023.0, 1023.0, 511.0) + vec3(1024.5, 1024.5, 512.5));
+    return u.x | (u.y << 11) | (u.z << 22);
 }
 
 vec3 unpack_normal(uint word) {
-    vec2 square = unpack(word) * 2.0 - 1.0;
-    float z = 1.0 - abs(square.x) - abs(square.y);
-    return normalize(vec3(square - max(-z, 0.0) * signs(square), z));
+    vec3 n = vec3(word & 0x7FFu, (word >> 11) & 0x7FFu, word >> 22);
+    return normalize((n - vec3(1024.0, 1024.0, 512.0)) / vec3(1023.0, 1023.0, 511.0));
 }
 
 void tangents(vec3 n, out vec3 first, out vec3 second) {  // Duff et al., Building an orthonormal basis, revisited

@@ -15,6 +15,7 @@ void main() {
     normal = unpack_normal(seen.x);
     uv = unpack(seen.y);
     light = byte_of(seen.w, 1) / 255.0 * texture(occlusion, across).r;
+    light *= 1.0 - 0.5 * max(-normal.y, 0.0);  // bodies stand between a head and the light from below
     level = byte_of(seen.w, 2) * (12.0 / 255.0);
 #ifdef STRANDS
     strands = unpack_strands(normal, byte_of(seen.w, 3) / 255.0);
