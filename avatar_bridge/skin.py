@@ -19,40 +19,7 @@ from avatar_bridge.avatar import SKIN
 from avatar_bridge.errors import AvatarError, BridgeError
 from rdr_core.face_model.dynamic_expression_model import default_face_model
 from rdr_core.landmarks import LIPS_INNER
-from rdr_core.types import Float32, UInt8
-
-_MARGIN_PX = 3
-"""Pixels at the rim of a chart that already mix with what is beside it."""
-_SLIT_SHADE = 0.5
-"""How much darker the lips are painted where they touch."""
-
-
-def chart_mask(triangle_uv: Float32, size: int) -> UInt8:
-    """(T, 3, 2) corner coordinates -> (size, size) mask, 255 well inside the charts."""
-    mask = np.zeros((size, size), np.uint8)
-    for corners in (triangle_uv * size).round().astype(np.int32):
-        cv2.fillConvexPoly(mask, corners, 255)
-    return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=_MARGIN_PX)
-
-
-def fill_outside(image: UInt8, mask: UInt8) -> UInt8:
-    """Give every pixel outside the mask the colour of the nearest one inside."""
-    _, labels = cv2.distanceTransformWithLabels(255 - mask, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    inside = mask > 0
-    colors = np.zeros((labels.max() + 1, 3), np.uint8)
-    colors[labels[inside]] = image[inside]
-    return np.where(inside[..., None], image, colors[labels])
-
-
-def paint_lips_shut(image: UInt8, inner_lips_px: Float32, margin_px: int = 4) -> UInt8:
-    """Replace what is painted between the inner lips, (8, 2) px, and a margin about it by lip, darker in the middle."""
-    slit = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(slit, [inner_lips_px.round().astype(np.int32)], 255)
-    wide = cv2.dilate(slit, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8))
-    lip = cv2.inpaint(image, wide, margin_px, cv2.INPAINT_TELEA)
-    shade = cv2.GaussianBlur(slit, (0, 0), margin_px).astype(np.float32)[..., None] / 255
-    return (lip * (1 - _SLIT_SHADE * shade)).astype(np.uint8)
-
+from rdr_core.synthesis.skin import chart_mask, fill_outside, paint_lips_shut
 
 def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 88) -> None:
     """Write the skin as JPEG; it appears only when it is whole."""

@@ -1,4 +1,4 @@
-"""The avatar's eyes: spheres in place of the face model's eyeballs, which have a hole beside the pupil.
+"""Drawn eyes: spheres in place of the face model's eyeballs, which have a hole beside the pupil.
 
 They turn with the gaze expressions, and their iris is painted by angle from the gaze axis.
 """
@@ -16,6 +16,7 @@ from rdr_core.face_model.dynamic_expression_model import Accessories
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import Float32, UInt8
 
+Rgb = tuple[int, int, int]
 TEXTURE_PX: Final = 256
 _SPAN_DEG: Final = 60.0
 """Angle from the gaze axis at the rim of the texture; farther back the rim's colour goes on."""
@@ -86,14 +87,15 @@ def unit_sphere(rings: int = 20, sectors: int = 32) -> tuple[Float32, np.ndarray
     return vertices.astype(np.float32), quads.reshape(-1, 3).astype(np.int32), uv.astype(np.float32)
 
 
-@lru_cache(maxsize=1)
-def eye_texture() -> UInt8:
-    """(TEXTURE_PX, TEXTURE_PX, 3) RGB: pupil, brown iris with fibres and a dark rim, white that reddens outwards."""
+@lru_cache(maxsize=16)
+def eye_texture(inner_rgb: Rgb = (118, 78, 44), outer_rgb: Rgb = (74, 46, 28)) -> UInt8:
+    """(TEXTURE_PX, TEXTURE_PX, 3) RGB: pupil, iris with fibres and a dark rim (brown by default), white that reddens
+    outwards."""
     y, x = (np.mgrid[:TEXTURE_PX, :TEXTURE_PX] + 0.5) / TEXTURE_PX * 2 - 1
     angle_deg, around = np.hypot(x, y) * _SPAN_DEG, np.arctan2(y, x)
     fibres = 0.5 + 0.25 * np.sin(around * 41 + 2 * np.sin(around * 7)) + 0.25 * np.sin(around * 67 + np.cos(around * 5))
     depth = np.clip((angle_deg - _PUPIL_DEG) / (_IRIS_DEG - _PUPIL_DEG), 0, 1)[..., None]
-    inner, outer = np.array([118, 78, 44.0]), np.array([74, 46, 28.0])
+    inner, outer = np.array(inner_rgb, float), np.array(outer_rgb, float)
     iris = (inner + (outer - inner) * depth) * (0.75 + 0.5 * fibres[..., None] * (1 - depth**2))
     iris *= 1 - 0.6 * _step(angle_deg, _IRIS_DEG - 4, _IRIS_DEG)[..., None]
     white = np.array([184, 179, 176.0]) - np.array([30, 58, 58.0]) * _step(angle_deg, 28, _SPAN_DEG)[..., None]

@@ -1,0 +1,122 @@
+"""Skins: the measured atlases of VALID made fit for the face model's mesh, and their variation.
+
+Pixels of an atlas: uv in [0, 1], v down.  Atlases are (H, W, 3) RGB, sRGB.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from rdr_core.errors import AssetError
+from rdr_core.face_model.topology import Topology
+from rdr_core.landmarks import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_INNER
+from rdr_core.types import Float32, UInt8
+
+_MARGIN_PX: Final = 3
+"""Pixels at the rim of a chart that already mix with what is beside it."""
+_SLIT_SHADE: Final = 0.5
+"""How much darker the lips are painted where they touch."""
+
+
+def chart_mask(triangle_uv: Float32, size: int) -> UInt8:
+    """(T, 3, 2) corner coordinates -> (size, size) mask, 255 well inside the charts."""
+    mask = np.zeros((size, size), np.uint8)
+    for corners in (triangle_uv * size).round().astype(np.int32):
+        cv2.fillConvexPoly(mask, corners, 255)
+    return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=_MARGIN_PX)
+
+
+def fill_outside(image: UInt8, mask: UInt8) -> UInt8:
+    """Give every pixel outside the mask the colour of the nearest one inside."""
+    _, labels = cv2.distanceTransformWithLabels(255 - mask, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    inside = mask > 0
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[inside]] = image[inside]
+    return np.where(inside[..., None], image, colors[labels])
+
+
+def paint_lips_shut(image: UInt8, inner_lips_px: Float32, margin_px: int = 4) -> UInt8:
+    """Replace what is painted between the inner lips, (8, 2) px, and a margin about it by lip, darker in the middle."""
+    slit = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(slit, [inner_lips_px.round().astype(np.int32)], 255)
+    wide = cv2.dilate(slit, np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8))
+    lip = cv2.inpaint(image, wide, margin_px, cv2.INPAINT_TELEA)
+    shade = cv2.GaussianBlur(slit, (0, 0), margin_px).astype(np.float32)[..., None] / 255
+    return (lip * (1 - _SLIT_SHADE * shade)).astype(np.uint8)
+
+
+def read_atlas(path: Path, size: int) -> UInt8:
+    """Read an atlas at (size, size, 3) RGB."""
+    image = cv2.imread(str(path)) if path.is_file() else None
+    if image is None:
+        raise AssetError(f"{path}: no skin that can be read; point RDR_DATA or --data at the data folder")
+    return np.ascontiguousarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)[..., ::-1])
+
+
+class SkinMaker:
+    """Fits atlases to the mesh; holds what is the same for all of them."""
+
+    def __init__(self, topology: Topology, head_uv: Float32, body_uv: Float32, size: int = 1024) -> None:
+        """Corners (T', 3, 2) of the measured head's charts and of the body's, beside those of the face model."""
+        if topology.uv is None or topology.triangle_uv is None:
+            raise AssetError("this face model has no texture coordinates, so that no skin fits it")
+        self.size = size
+        on_both = chart_mask(topology.triangle_uv, size) & chart_mask(head_uv, size)
+        self.mask = on_both | chart_mask(body_uv, size)
+        self.landmarks_px = topology.uv[topology.landmarks] * size
+
+    def make(self, path: Path) -> UInt8:
+        """Read an atlas and fit it: charts widened, lips shut, eyebrows under their landmarks."""
+        image = fill_outside(read_atlas(path, self.size), self.mask)
+        image = paint_lips_shut(image, self.landmarks_px[LIPS_INNER], max(2, self.size // 256))
+        return align_brows(image, self.landmarks_px)
+
+
+def align_brows(image: UInt8, landmarks_px: Float32) -> UInt8:
+    """Move the painted eyebrows under their landmarks, (68, 2) px: the face model says where a brow is, each atlas has
+    it elsewhere by some millimetres."""
+    size = image.shape[0]
+    shift = np.zeros((size, size), np.float32)
+    for brow, eye in ((BROW_RIGHT, EYE_RIGHT), (BROW_LEFT, EYE_LEFT)):
+        points = landmarks_px[brow]
+        found = find_brow(image, points, float(points[:, 1].mean() - landmarks_px[eye, 1].mean()))
+        offset = np.float32(found - points[:, 1].mean())
+        # the skin between eye and hairline gives way; lids and hairline stay
+        center, spread = points.mean(axis=0), np.array([0.085, 0.032]) * size
+        y, x = np.mgrid[:size, :size].astype(np.float32)
+        near = np.exp(-0.5 * (np.abs((x - center[0]) / spread[0]) ** 4 + np.abs((y - center[1]) / spread[1]) ** 2))
+        shift += offset * near.astype(np.float32)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    return cv2.remap(image, x, y + shift, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def find_brow(image: UInt8, points: Float32, above_eye: float) -> float:
+    """Mean row of the painted brow near (5, 2) landmarks, px; where none is seen, the landmarks' own.
+
+    `above_eye` (negative) is the row of the brow minus that of the eye: half of it is searched to either side.
+    """
+    reach = int(abs(above_eye) * 0.55)
+    gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), image.shape[0] / 500).astype(np.float32)
+    columns = np.linspace(points[0, 0], points[-1, 0], 40)[4:-4]
+    rows = np.interp(columns, points[:, 0], points[:, 1])
+    around = np.arange(-reach, reach + 1)
+    profile = gray[(rows[:, None] + around).round().astype(int), columns.round().astype(int)[:, None]]
+    dark = np.clip(np.median(profile, axis=1, keepdims=True) - profile, 0, None).mean(axis=0)
+    dark *= 1 - (around / (reach + 1)) ** 2  # lids and hairline are dark, too
+    if dark.max() < 4:
+        return float(points[:, 1].mean())
+    peak = dark > 0.5 * dark.max()
+    return float(points[:, 1].mean() + (around * dark * peak).sum() / (dark * peak).sum())
+
+
+def vary_tone(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """Lighter or darker, redder or yellower, and another contrast: one skin becomes many."""
+    gain = np.exp(rng.normal(0, 0.13)) * np.exp(rng.normal(0, [0.05, 0.02, 0.05]))
+    gamma = np.exp(rng.normal(0, 0.08))
+    ramp = np.linspace(0, 1, 256)[:, None]
+    table = np.clip(ramp**gamma * gain, 0, 1)
+    return cv2.LUT(image, (table * 255).round().astype(np.uint8)[None])

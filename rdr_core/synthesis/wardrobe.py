@@ -1,0 +1,238 @@
+"""What sampled heads wear: the skins, scalps with modelled hair, wigs, necks and shoulders of VALID's 42 measured people.
+
+Everything is brought into the frame of the face model's mean face, cm. N: vertices of the face model.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from rdr_core.errors import AssetError
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.face_model.nostrils import nostril_light
+from rdr_core.synthesis.skin import SkinMaker, read_atlas
+from rdr_core.types import Float32, UInt8
+
+logger = logging.getLogger(__name__)
+
+_N_FACE: Final = 9408
+"""Vertices of the face proper; those of head and neck follow."""
+_HAIR_FROM_CM: Final = (0.2, 2.2)
+"""Distance from the face proper at which the scalp begins to follow the measured head, and does so fully."""
+_NECK_FROM_CM: Final = (-8.5, -12.0)
+"""Height at which the neck begins to follow the measured one, and does so fully."""
+_SHOULDERS_BELOW_CM: Final = -12.0
+"""Height at which the measured body begins."""
+_UNDER_BODY_CM: Final = 0.2
+"""How far the face model's neck is drawn in below that height, so that the body lies over it."""
+_HAIR_CONTRAST: Final = 28.0
+"""Distance in Lab from the colour of the face at which scalp counts as hair."""
+_BRIGHTER: Final = 0.3
+"""Weight of lightness above that of the face: foreheads shine, fair hair differs in colour, too."""
+_HAIR_ABOVE_CM: Final = -7.0
+_FRINGE_ABOVE_CM: Final = 6.0
+"""The same on the face proper, which ends on top of the forehead: below it darker skin is eyebrow, beard or lips."""
+TWIST_PIVOT: Final = np.array([0.0, -9.0, -1.0], np.float32)
+"""Point of the neck about which shoulders turn against the head."""
+_TWIST_FROM_CM: Final = (-8.5, -17.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SplitMesh:
+    """The face model's triangles with vertices split where the texture has a seam; V: split vertices."""
+
+    source: np.ndarray
+    """(V,) model vertex of each."""
+    triangles: np.ndarray
+    """(T, 3) int32 into the split vertices."""
+    uv: Float32
+    """(V, 2)."""
+
+    @classmethod
+    def of(cls, triangles: np.ndarray, triangle_uv: Float32) -> SplitMesh:
+        """(T, 3) and (T, 3, 2) -> split mesh."""
+        keys = np.concatenate([triangles.reshape(-1, 1), np.round(triangle_uv.reshape(-1, 2) * 4096)], axis=1)
+        unique, first, index = np.unique(keys.astype(np.int64), axis=0, return_index=True, return_inverse=True)
+        uv = np.ascontiguousarray(triangle_uv.reshape(-1, 2)[first], np.float32)
+        return cls(unique[:, 0], index.reshape(-1, 3).astype(np.int32), uv)
+
+
+@dataclass(frozen=True, eq=False)
+class Wig:
+    """Hair with a mesh of its own, on the head of the person it was measured on."""
+
+    vertices: Float32
+    """(V, 3)."""
+    uv: Float32
+    triangles: np.ndarray
+    nearest: np.ndarray
+    """(V, 4) vertices of the face model that carry it."""
+    texture: UInt8
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One of VALID's people, brought into the face model's frame."""
+
+    name: str
+    head: Float32
+    """(N, 3) where the face model's vertices lie on them."""
+    body: Float32
+    """(V, 3) vertices of neck, shoulders and upper clothes."""
+    wig: str | None
+    """Name of the wig that belongs to them, None where hair is modelled and painted on the scalp."""
+
+
+class Wardrobe:
+    """The data folder's `face_model/valid_*`, read when needed."""
+
+    def __init__(self, folder: Path, model: DynamicExpressionModel, atlas_px: int = 1024) -> None:
+        if model.topology.triangle_uv is None:
+            raise AssetError("this face model has no texture coordinates: synthesis needs the default one")
+        self.folder, self.model, self.atlas_px = folder, model, atlas_px
+        self.mean = model.face()
+        self.head_mesh = SplitMesh.of(model.topology.triangles, model.topology.triangle_uv)
+        valid, body, self._hair = (_read(folder / f"valid_{name}.npz") for name in ("bilinear", "body", "hair"))
+        self.names = [str(name) for name in valid["ids"]]
+        self._valid, self._body = valid, body
+        self._skins: dict[str, UInt8] = {}
+        self._wigs: dict[str, Wig] = {}
+        self._hairy: dict[str, np.ndarray] = {}
+        self.wig_names = [str(name) for name in self._hair["ids"]]
+
+    @cached_property
+    def light(self) -> Float32:
+        """(N,) how much ambient light reaches each vertex: the nose is dark inside."""
+        return nostril_light(self.mean, self.model.topology.triangles, self.model.topology.landmarks)
+
+    @cached_property
+    def people(self) -> list[Measured]:
+        """All measured people."""
+        return [self._measure(number) for number in range(len(self.names))]
+
+    def _measure(self, number: int) -> Measured:
+        neutral = self._valid["neutral"][number]
+        corners = neutral[self._valid["ict_tri"]]
+        head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), corners)
+        scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
+        place = lambda points: (scale * points @ rotation.T + offset).astype(np.float32)  # noqa: E731
+        body = place(np.concatenate([neutral, self._body["vertices"][number]])[self.shoulders.source])
+        name = self.names[number]
+        return Measured(name, place(head), body, name if name in self.wig_names else None)
+
+    @cached_property
+    def shoulders(self) -> SplitMesh:
+        """Neck, shoulders and clothes: measured triangles below the chin that the face model does not cover."""
+        neutral = self._valid["neutral"][0]
+        head = np.einsum(
+            "nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), neutral[self._valid["ict_tri"]]
+        )
+        scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
+        every = np.concatenate([neutral, self._body["vertices"][0]])
+        placed = scale * every @ rotation.T + offset
+        below = placed[:, 1] < _SHOULDERS_BELOW_CM
+        triangles = self._valid["tri"][~self._body["head_tri_is_arm"]]
+        triangles = triangles[below[triangles].any(axis=1)]
+        triangles = np.concatenate([triangles, self._body["tri"]])
+        uv = np.concatenate([self._valid["uv"], self._body["uv"]]).astype(np.float32)
+        source = np.unique(triangles)
+        return SplitMesh(source, np.searchsorted(source, triangles).astype(np.int32), uv[source])
+
+    @cached_property
+    def _skin_maker(self) -> SkinMaker:
+        valid_uv = self._valid["uv"].astype(np.float32)[self._valid["tri"]]
+        return SkinMaker(self.model.topology, valid_uv, self.shoulders.uv[self.shoulders.triangles], self.atlas_px)
+
+    def skin(self, name: str) -> UInt8:
+        """The atlas of a person, fitted to the face model: (atlas_px, atlas_px, 3) RGB."""
+        if name not in self._skins:
+            self._skins[name] = self._skin_maker.make(self.folder / "valid_tex2048" / f"{name}.webp")
+        return self._skins[name]
+
+    def hair_triangles(self, name: str) -> np.ndarray:
+        """(T',) triangles of the head mesh that the atlas of a person paints with hair, unlike the skin of the cheeks."""
+        if name not in self._hairy:
+            image = cv2.cvtColor(cv2.GaussianBlur(self.skin(name), (0, 0), 3), cv2.COLOR_RGB2LAB).astype(np.float32)
+            uv = self.head_mesh.uv[self.head_mesh.triangles].mean(axis=1)
+            color = image[tuple((uv[:, ::-1] * (self.atlas_px - 1)).astype(int).T)]
+            on_face = (self.head_mesh.source[self.head_mesh.triangles] < _N_FACE).all(axis=1)
+            high = self.mean[self.head_mesh.source[self.head_mesh.triangles]].mean(axis=1)[:, 1]
+            off = color - np.median(color[on_face], axis=0)
+            off[:, 0] *= np.where(off[:, 0] < 0, 1, _BRIGHTER)
+            strange = np.linalg.norm(off, axis=1) > _HAIR_CONTRAST
+            bound = np.where(on_face, _FRINGE_ABOVE_CM, _HAIR_ABOVE_CM)
+            self._hairy[name] = np.flatnonzero(strange & (high > bound))
+        return self._hairy[name]
+
+    def wig(self, name: str) -> Wig:
+        """Hair of a person, on their own head in the face model's frame."""
+        if name not in self._wigs:
+            number = self.names.index(name)
+            neutral = self._valid["neutral"][number]
+            corners = neutral[self._valid["ict_tri"]]
+            head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), corners)
+            scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
+            vertices = (scale * self._hair[f"vertices_{name}"] @ rotation.T + offset).astype(np.float32)
+            _, nearest = cKDTree(scale * head @ rotation.T + offset).query(vertices, k=4)
+            texture = read_atlas(self.folder / "valid_hair_tex" / f"{name}.webp", self.atlas_px // 2)
+            uv = self._hair[f"uv_{name}"].astype(np.float32)
+            self._wigs[name] = Wig(vertices, uv, self._hair[f"tri_{name}"].astype(np.int32), nearest, texture)
+        return self._wigs[name]
+
+    @cached_property
+    def scalp(self) -> Float32:
+        """(N,) how far each vertex follows the measured head's shape, hair included: 0 on the face, 1 on the scalp."""
+        return _ramp(self._distance_from_face, *_HAIR_FROM_CM)
+
+    @cached_property
+    def neck(self) -> Float32:
+        """(N,) how far each vertex follows the measured neck."""
+        return _ramp(self.mean[:, 1], *_NECK_FROM_CM) * _ramp(self._distance_from_face, 0.0, 2.0)
+
+    @cached_property
+    def under_body(self) -> Float32:
+        """(N, 3) what takes the covered part of the neck under the body."""
+        depth = _UNDER_BODY_CM * _ramp(self.mean[:, 1], _SHOULDERS_BELOW_CM, _SHOULDERS_BELOW_CM - 1.0)
+        axis = self.mean * np.array([1, 0, 1], np.float32)
+        inward = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-6)
+        return (-depth[:, None] * inward).astype(np.float32)
+
+    @cached_property
+    def _distance_from_face(self) -> Float32:
+        fixed = np.union1d(np.arange(_N_FACE), self.model.topology.subset)
+        return cKDTree(self.mean[fixed]).query(self.mean)[0].astype(np.float32)
+
+    def twist(self, points: Float32) -> Float32:
+        """(V, 3) points of head, neck or body -> (V,) how far each turns with the shoulders instead of the head."""
+        return _ramp(points[:, 1] - 0.35 * np.clip(-points[:, 2], 0, 8), *_TWIST_FROM_CM)
+
+
+def similarity(points: Float32, onto: Float32) -> tuple[float, Float32, Float32]:
+    """Scale, rotation (3, 3) and offset (3,) that take (n, 3) points nearest to others in the least squares sense."""
+    center, target = points.mean(axis=0), onto.mean(axis=0)
+    left, singular, right = np.linalg.svd((points - center).T @ (onto - target))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(right.T @ left.T))])
+    rotation = right.T @ flip @ left.T
+    scale = float((singular * np.diag(flip)).sum() / ((points - center) ** 2).sum())
+    return scale, rotation, target - scale * rotation @ center
+
+
+def _ramp(values: Float32, start: float, end: float) -> Float32:
+    t = np.clip((values - start) / (end - start), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files if name != "delta"}
+    except (OSError, KeyError, ValueError) as error:
+        raise AssetError(f"{path}: cannot be read ({error}); point RDR_DATA or --data at the data folder") from error
