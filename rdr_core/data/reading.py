@@ -20,6 +20,7 @@ Broken = Literal["fail", "skip"]
 MAX_COORDINATE_PX: Final = 1e5
 """A larger coordinate is a broken number: no picture is that wide."""
 MAX_TEXT_BYTES: Final = 64 << 20
+_MAX_NAME_BYTES: Final = 255
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
 
 Item = TypeVar("Item")
@@ -30,6 +31,7 @@ class Reading:
     """The faces of a folder, and those that could not be read."""
 
     samples: list[FaceSample] = field(default_factory=list)
+    """In the order of the set; names are unique."""
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     """(file, why it was left out); empty where `broken` is "fail"."""
 
@@ -76,14 +78,14 @@ def read_text(path: Path) -> str:
 def finite(values: Any, shape: tuple[int, ...], where: str) -> Float32:
     """Return `values` as float32 of `shape`; DataError unless they are finite numbers below 100,000."""
     try:
-        array = np.asarray(values, np.float32)
+        array = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{where}: expected {_counted(shape)} numbers, got {str(values)[:60]!r}") from None
     if array.shape != shape:
         raise DataError(f"{where}: expected {_counted(shape)} numbers, got {_counted(array.shape)}")
     if not np.abs(array).max(initial=0) < MAX_COORDINATE_PX:  # false for NaN, too
         raise DataError(f"{where}: expected finite numbers below {MAX_COORDINATE_PX:g}, got some that are not")
-    return array
+    return array.astype(np.float32)
 
 
 def _counted(shape: tuple[int, ...]) -> str:
@@ -135,8 +137,10 @@ def path_inside(folder: Path, name: object) -> Path:
     if not isinstance(name, str) or not name or "\0" in name:
         raise DataError(f"{folder}: a picture's name must be text, got {str(name)[:60]!r}")
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise DataError(f"{folder}: the picture's name {name[:60]!r} leads out of the folder")
+    if max(len(part.encode(errors="replace")) for part in path.parts) > _MAX_NAME_BYTES:
+        raise DataError(f"{folder}: the picture's name {name[:60]!r} ... is too long for a file")
     return folder.joinpath(*path.parts)
 
 

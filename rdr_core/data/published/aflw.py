@@ -86,7 +86,7 @@ def read_aflw(folder: Path, broken: Broken = "fail") -> Reading:
     if path is None:
         raise DataError(f"{folder}: not AFLW, it has no {' or '.join(DATABASES)}")
     return read_each(
-        (((path.with_name(f"{path.name}#{face_id}")), (path, face_id, face)) for face_id, face in _read_tables(path)),
+        ((Path(f"{path}#{face_id}"), (path, face_id, face)) for face_id, face in _read_tables(path)),
         _sample,
         folder,
         broken,
@@ -146,8 +146,9 @@ def _sample(where: Path, item: tuple[Path, Any, _Face]) -> FaceSample:
         raise DataError(f"{where}: expected one photo of this face in FaceImages, got {len(face.pictures)}")
     ((db_id, filepath),) = face.pictures
     name = f"{db_id}/{filepath}"
-    base = path.parent if (path.parent / str(db_id)).is_dir() else path.parent.parent
-    picture = check_picture(path_inside(base, name))
+    beside = path_inside(path.parent, name)
+    above = path_inside(path.parent.parent, name)
+    picture = check_picture(above if above.is_file() and not beside.is_file() else beside)
     box = box_of_corner_and_size(next(iter(face.boxes)), f"{where}, FaceRect") if len(face.boxes) == 1 else None
     points = _points(face.points, str(where))
     euler = _euler(face.poses, str(where))
@@ -172,7 +173,7 @@ def _points(rows: list[tuple[Any, Any, Any]], where: str) -> PointSet | None:
     points = np.zeros((N_POINTS, 2), np.float32)
     visible = np.zeros(N_POINTS, bool)
     for feature_id, *point in rows:
-        if feature_id not in range(1, N_POINTS + 1):
+        if not isinstance(feature_id, int) or not 1 <= feature_id <= N_POINTS:
             continue
         if visible[feature_id - 1]:
             raise DataError(f"{where}: has the point {POINT_NAMES[feature_id - 1]} twice in FeatureCoords")

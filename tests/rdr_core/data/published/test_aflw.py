@@ -67,6 +67,21 @@ def test_a_folder_of_the_database_may_lead_nowhere_else(imitation: Callable[[str
         read_aflw(folder)
 
 
+def test_columns_of_other_types(imitation: Callable[[str], Path]) -> None:
+    """SQLite keeps any value in any column."""
+    folder = imitation("aflw")
+    with closing(sqlite3.connect(folder / "data" / "aflw.sqlite")) as database:
+        database.executescript(
+            "DROP TABLE Faces; CREATE TABLE Faces (face_id, file_id, db_id);"
+            "INSERT INTO Faces VALUES ('../a/b', 'image00002.jpg', 'flickr'), (7, x'ff00', NULL), (NULL, 1, 2.5);"
+            "DROP TABLE FeatureCoords; CREATE TABLE FeatureCoords (face_id, feature_id, x, y);"
+            "INSERT INTO FeatureCoords VALUES ('../a/b', 8.0, 1, 1), ('../a/b', 'x', 1, 1), ('../a/b', NULL, 1, 1);"
+        )
+    reading = read_aflw(folder, "skip")
+    assert [(sample.name, sample.other) for sample in reading.samples] == [("flickr/0/image00002.jpg#../a/b", None)]
+    assert ["expected one photo" in reason for _, reason in reading.skipped] == [True, True]
+
+
 def test_the_database_is_not_written(imitation: Callable[[str], Path]) -> None:
     folder = imitation("aflw")
     path = folder / "data" / "aflw.sqlite"

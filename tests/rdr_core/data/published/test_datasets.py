@@ -168,6 +168,12 @@ ONE_FACE: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "leads out of the folder",
     ),
     "aflw: absolute": ("aflw", sql("UPDATE FaceImages SET filepath = '/a.jpg' WHERE image_id = 1"), "no such picture"),
+    "aflw: a long name": (
+        "aflw",
+        sql(f"UPDATE FaceImages SET filepath = '{'x' * 5000}' WHERE image_id = 1"),
+        "is too long for a file",
+    ),
+    "aflw: NUL": ("aflw", sql("UPDATE FaceImages SET filepath = 'a' || char(0) WHERE image_id = 1"), "must be text"),
     "aflw: no image": ("aflw", sql("DELETE FROM FaceImages WHERE image_id = 1"), "#39341: expected one photo"),
     "aflw: a word": (
         "aflw",
@@ -203,6 +209,7 @@ ONE_FACE: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "aflw2000: broken .mat": ("aflw2000", cut("image00004.mat"), "not a MATLAB file"),
     "aflw2000: two columns": ("aflw2000", mat("image00004.mat", pt3d_68=np.ones((2, 68))), "expected 3 x 68 numbers"),
     "aflw2000: one place": ("aflw2000", mat("image00004.mat", pt3d_68=np.ones((3, 68))), "span no box"),
+    "aflw2000: beyond float32": ("aflw2000", mat("image00004.mat", Pose_Para=np.full((1, 7), 1e300)), "finite numbers"),
     "aflw2000: infinite": ("aflw2000", mat("image00004.mat", Pose_Para=np.full((1, 7), np.inf)), "finite numbers"),
     "pifa: no picture": ("aflw-pifa", remove("TrainImages/2.jpg"), "no such picture"),
     "pifa: a flag of 2": ("aflw-pifa", row("Landmark.mat", "phisTr", (1, 70), 2), "must be 0 or 1"),
