@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -61,6 +61,14 @@ def shards(
                 _write_sheet(sheet, found, spool, cells, landmarks)
 
 
+def write_sheet(path: Path, patterns: Sequence[str], cells: int = 64, landmarks: bool = False) -> None:
+    """Write a picture of samples from all over a set."""
+    from rdr_core.data.shard_set import ShardSet, Spool
+
+    with tempfile.TemporaryDirectory(prefix="rdr-spool-") as folder:
+        _write_sheet(path, ShardSet.open(patterns), Spool(Path(folder), _FOUND_AT_ONCE), cells, landmarks)
+
+
 def _verify(found: ShardSet, spool: Spool) -> None:
     count = 0
     with progress_bar("verifying", len(found.files)) as advance:
@@ -88,9 +96,7 @@ def _show(found: ShardSet, spool: Spool) -> None:
         return
     yaw = np.degrees([label.euler_rad[1] for label in labels])
     residual, visible = (np.mean([getattr(label, name) for label in labels]) for name in ("residual", "visible"))
-    print(
-        f"in {len(labels)} labels: residual {residual:.2%} of the face box, {visible:.0%} of the landmarks visible; yaw"
-    )
+    print(f"in {len(labels)} labels: residual {residual:.2%} of the face box, {visible:.0%} of landmarks visible; yaw:")
     counts, edges = np.histogram(yaw, np.arange(-90, 91, _BIN_DEG))
     for count, edge in zip(counts, edges, strict=False):
         bar = "#" * round(_BAR * count / counts.max()) if count else ""

@@ -77,7 +77,7 @@ def test_help(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"rdr {command}" in done.stdout
-    assert "--out" in done.stdout or command == "train"
+    assert "--out" in done.stdout or command in ("train", "shards")
     assert done.stderr == ""
 
 
@@ -202,6 +202,67 @@ def test_train_goes_from_a_manifest_to_weights(drawn: Path, tmp_path: Path, caps
     info = load_checkpoint(run / "weights.safetensors").info
     assert (info["step"], info["licence"], info["preset"]) == (2, "mine", "live")
     assert len(TargetTable.load(run / "fits.npz")) == 8
+
+
+def test_train_on_shards_alone(
+    write_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No data folder and no fits; the weights carry the shards' licence."""
+    monkeypatch.delenv("RDR_DATA", raising=False)
+    manifest, other = write_set(tmp_path / "a"), write_set(tmp_path / "b", "other", licence="mine")
+    run = tmp_path / "run"
+    options = {
+        "--mix": 1, "--out": run, "--train.steps": 2, "--train.every": 2, "--train.batch-size": 4,
+        "--train.validation": 4, "--train.device": "cpu",
+    }  # fmt: skip
+    arguments = ["--shards", manifest, f"{other.parent}=0.25", *(part for pair in options.items() for part in pair)]
+    assert main(["train", "live", *map(str, arguments)]) == 0
+    info = load_checkpoint(run / "weights.safetensors").info
+    assert info["licence"] == "mine"
+    assert info["data"] == ["shards drawn: 12 pictures, 80% of the rows", "shards other: 12 pictures, 20% of the rows"]
+    assert "pictures_per_s" in (run / "log.csv").read_text()
+    assert "next: rdr eval --weights" in capsys.readouterr().out
+    assert not (run / "fits.npz").exists()
+    message = fails(capsys, "train", "live", "--shards", tmp_path / "none.json", "--mix", 1, "--out", run)
+    assert "no such manifest of shards" in message
+    with pytest.raises(SystemExit):
+        main(["train", "live", "--shards", str(manifest), "--mix", "1.5", "--out", str(run)])
+    assert "mix is a share over 0 and up to 1, got 1.5" in capsys.readouterr().err
+
+
+def test_shards_and_faces(write_set: Any, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of each batch from either; research-only faces make research-only weights."""
+    (tmp_path / "data").mkdir()
+    options = {
+        "--shards": write_set(tmp_path / "set"), "--manifest": drawn, "--data": tmp_path / "data", "--out": tmp_path,
+        "--train.steps": 1, "--train.every": 1, "--train.batch-size": 2, "--train.validation": 1,
+        "--train.device": "cpu",
+    }  # fmt: skip
+    assert main(["train", "live", *(str(part) for pair in options.items() for part in pair)]) == 0
+    info = load_checkpoint(tmp_path / "weights.safetensors").info
+    assert info["licence"] == "research-only"
+    assert info["data"][1:] == ["shards drawn: 12 pictures, 50% of the rows"]
+
+
+def test_shards(write_set: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = write_set(tmp_path / "set")
+    sheet = tmp_path / "sheet.jpg"
+    assert main(["shards", "show", str(manifest), "--sheet", str(sheet), "--cells", "9", "--landmarks"]) == 0
+    printed = capsys.readouterr().out
+    assert "drawn: 3 shards, 12 samples, 10 with a face" in printed
+    assert "licence open" in printed
+    assert "in 10 labels: residual 0.00% of the face box, 100% of landmarks visible" in printed
+    assert sum(float(line.split("%")[0].split()[-1]) for line in printed.splitlines() if " to " in line) > 99
+    picture = cv2.imread(str(sheet))
+    assert picture.shape == (3 * 130 - 2, 3 * 130 - 2, 3)
+    assert main(["shards", "verify", str(tmp_path / "set")]) == 0
+    assert "3 shards, 12 samples: all as recorded" in capsys.readouterr().out
+    tar = tmp_path / "set" / "drawn-000001.tar"
+    tar.write_bytes(tar.read_bytes().replace(b"drawn", b"drowned"[:5], 1))
+    assert main(["shards", "verify", str(manifest)]) == 1
+    printed = capsys.readouterr()
+    assert f"{tar}: its content is not that of the manifest (SHA-256)" in printed.out
+    assert "1 problems in 3 shards" in printed.err
 
 
 @pytest.fixture

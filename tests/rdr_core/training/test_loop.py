@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from rdr_core.data.augment import AugmentConfig
+from rdr_core.data.shard_set import ShardSet
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
@@ -24,7 +25,7 @@ from rdr_core.training.loop import (
     train,
     update_average,
 )
-from rdr_core.training.sources import FittedFaces
+from rdr_core.training.sources import FittedFaces, ShardFaces
 
 CONFIG = TrainConfig(steps=6, batch_size=4, every=3, validation=2, warmup=2, device="cpu", bf16=False, no_face=0.3)
 
@@ -50,16 +51,8 @@ def test_resumed_run_equals_an_uninterrupted_one(
     """Stopped by Ctrl-C between checkpoints and started again: the same bits as without the stop."""
     config = replace(CONFIG, optimizer=optimizer)
     whole = train(small, config, [(data, 1)], (), tmp_path / "whole", {})
-    done = 0
-
-    def stop_at_five(count: int, losses: dict[str, float]) -> None:
-        nonlocal done
-        done += count
-        if done == 5:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        train(small, config, [(data, 1)], (), tmp_path / "stopped", {}, progress=stop_at_five)
+        train(small, config, [(data, 1)], (), tmp_path / "stopped", {}, progress=StopAfter(5))
     assert load_checkpoint(tmp_path / "stopped" / "last.safetensors").info["step"] == 5
     resumed = train(small, config, [(data, 1)], (), tmp_path / "stopped", {})
     for name in ("last.safetensors", "weights.safetensors"):
@@ -68,6 +61,51 @@ def test_resumed_run_equals_an_uninterrupted_one(
         for key in expected:
             assert torch.equal(expected[key], found[key]), key
     assert load_checkpoint(resumed).info["step"] == 6
+
+
+@pytest.mark.parametrize("with_faces", [True, False])
+def test_resumed_run_on_shards(
+    data: FittedFaces, small: RdrConfig, write_set: Any, tmp_path: Path, with_faces: bool
+) -> None:
+    """A mixture drawn in the thread, then by two processes from the middle: the bits of an uninterrupted run."""
+    shards = ShardFaces(ShardSet.open(str(write_set(tmp_path / "set"))))
+    sources = [(data, 0.5), (shards, 0.5)] if with_faces else [(shards, 1.0)]
+    whole = train(small, CONFIG, sources, (), tmp_path / "whole", {})
+    with pytest.raises(KeyboardInterrupt):
+        train(small, CONFIG, sources, (), tmp_path / "stopped", {}, progress=StopAfter(2))
+    resumed = train(small, replace(CONFIG, workers=2), sources, (), tmp_path / "stopped", {})
+    for key, tensor in tensors(whole).items():
+        assert torch.equal(tensor, tensors(resumed)[key]), key
+    assert load_checkpoint(resumed).info["validation"]["nme_s2"] > 0
+
+
+class StopAfter:
+    """Ctrl-C after some steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self, done: int, losses: dict[str, float]) -> None:
+        self.left -= done
+        if done and not self.left:
+            raise KeyboardInterrupt
+
+
+def test_other_data_is_noticed(
+    data: FittedFaces, small: RdrConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = replace(CONFIG, steps=1, every=1)
+    train(small, short, [(data, 1)], (), tmp_path, {"data": ["one"]})
+    for text, warned in (("one", False), ("another", True)):
+        caplog.clear()
+        train(small, short, [(data, 1)], (), tmp_path, {"data": [text]})
+        assert ("went so far with other data" in caplog.text) == warned
+
+
+def test_labels_of_another_face_model(drawn_faces: Any, small: RdrConfig, tmp_path: Path) -> None:
+    other = replace(drawn_faces.exact, alpha_id=drawn_faces.exact.alpha_id[:, :9])
+    with pytest.raises(ConfigError, match=r"\d\.png: a label of 9 identity and 46 .* has 50 and 46"):
+        train(small, CONFIG, [(FittedFaces(drawn_faces.samples, other), 1)], (), tmp_path, {})
 
 
 def test_run_folder(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
