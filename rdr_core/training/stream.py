@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 
 import cv2
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -87,6 +89,9 @@ class _Batches(IterableDataset[Batch | RdrError]):
 def _start_worker(number: int) -> None:
     behave()
     cv2.setNumThreads(1)
+    # When the stream ends, a thread may be sending a tensor. Python's own end would cut it off inside of torch, which
+    # aborts the process; so leave without.
+    Finalize(None, os._exit, args=(0,), exitpriority=-100)
 
 
 def _from_processes(sampler: Sampler, start: int, workers: int, pin: bool) -> Generator[Batch]:
