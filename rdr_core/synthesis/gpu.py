@@ -24,7 +24,7 @@ from rdr_core.types import Float32, UInt8
 
 def open_context() -> moderngl.Context:
     """A standalone EGL context of GL 3.3, on a GPU or in software; ConfigError where there is none."""
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's own threads only get into the way of other processes
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa: a second thread would only wait in turn with ours
     settings: dict[str, Any] = {"backend": "egl"}
     try:
         return moderngl.create_context(standalone=True, require=330, **settings)

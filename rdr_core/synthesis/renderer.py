@@ -98,6 +98,7 @@ class Renderer:
     def _build_targets(self) -> None:
         context, size = self._context, (self.size_px, self.size_px)
         fine = (self.size_px * self._per_side, self.size_px * self._per_side)
+        rows = (self.size_px, self.size_px * self._per_side)
         half = (self.size_px // 2, self.size_px // 2)
         self._shadow = context.depth_texture((_SHADOW_PX, _SHADOW_PX))
         self._shadow.compare_func = "<="
@@ -105,18 +106,18 @@ class Renderer:
         self._geometry.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._occlusion = context.texture(half, 1)
         self._backdrop = context.texture(size, 3, alignment=1)
-        self._colors = context.texture(fine, 4)
+        self._colors = context.texture(rows, 4)
         self._white = context.texture((1, 1), 3, b"\xff\xff\xff", alignment=1)
         for texture in (self._shadow, self._occlusion, self._backdrop):
             texture.repeat_x = texture.repeat_y = False
-        depth, owner = (context.depth_renderbuffer(fine) for _ in range(2))
+        owner = context.depth_renderbuffer(rows)
         self._targets = {
             "shadow": context.framebuffer(depth_attachment=self._shadow),
-            "geometry": context.framebuffer([self._geometry], depth),
+            "geometry": context.framebuffer([self._geometry], context.depth_renderbuffer(fine)),
             "owner": context.framebuffer(depth_attachment=owner),
             "occlusion": context.framebuffer([self._occlusion]),
             "shading": context.framebuffer([self._colors], owner),
-            "lenses": context.framebuffer([self._colors], depth),
+            "lenses": context.framebuffer([self._colors]),
             "picture": context.framebuffer([context.texture(size, 4), context.texture(size, 1, dtype="f4")]),
         }
 
@@ -134,7 +135,7 @@ class Renderer:
             strands: build("surface.vert", "packing", "geometry.frag", STRANDS=strands) for strands in (False, True)
         }
         self._shadow_program = build("shadow.vert", "shadow.frag")
-        self._lens_program = build("surface.vert", "light", "lens")
+        self._lens_program = build("surface.vert", "packing", "light", "lens")
         self._screens = {
             name: build("screen.vert", "packing", f"{name}.frag")
             for name in ("nothing", "owner", "occlusion", "backdrop", "resolve")
@@ -236,7 +237,6 @@ class Renderer:
         self._targets["shadow"].clear()
         for surface, mesh, *_ in drawn:
             if has_lamp and surface.material in CASTERS:
-                self._cull(surface)
                 mesh.render(self._shadow_program)
 
     def _draw_geometry(self, drawn: Sequence[_Drawn]) -> None:
@@ -273,7 +273,7 @@ class Renderer:
 
     def _draw_lenses(self, drawn: Sequence[_Drawn]) -> None:
         lenses = [one for one in drawn if one.surface.material == Material.LENS]
-        self._begin("lenses", moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
+        self._begin("lenses", moderngl.CULL_FACE | moderngl.BLEND)
         for one in lenses:
             self._set_finish(self._lens_program, one)
             self._cull(one.surface)

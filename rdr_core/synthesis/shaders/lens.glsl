@@ -1,8 +1,11 @@
 // Clear or tinted glass over what is already drawn.
+uniform usampler2D geometry;
 in vec3 vertex_position;
 in vec3 vertex_normal;
 
 void main() {
+    uvec4 behind = texelFetch(geometry, shaded_sample(ivec2(gl_FragCoord.xy)), 0);
+    if ((behind.w & 0xFFu) != 0u && uintBitsToFloat(behind.z) > vertex_position.z) discard;
     position = vertex_position;
     normal = normalize(gl_FrontFacing ? vertex_normal : -vertex_normal);
     vec3 v = towards_viewer();

@@ -2,5 +2,5 @@
 uniform usampler2D geometry;
 
 void main() {
-    gl_FragDepth = float(texelFetch(geometry, ivec2(gl_FragCoord.xy), 0).w & 0xFFu) / 256.0;
+    gl_FragDepth = float(texelFetch(geometry, shaded_sample(ivec2(gl_FragCoord.xy)), 0).w & 0xFFu) / 256.0;
 }

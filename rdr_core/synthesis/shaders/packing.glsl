@@ -1,5 +1,8 @@
 // How the geometry pass hands a surface to the shading: four words a sample.
 //   normal 11, 11, 10 bits | uv 2 x 16 bits | z float | number, light, level of detail, strands 8 bits each
+// Of the SAMPLES x SAMPLES samples of a pixel, those on its diagonal are shaded: one a row. The others take their colour.
+ivec2 shaded_sample(ivec2 at) { return ivec2(at.x * SAMPLES + at.y % SAMPLES, at.y); }
+
 vec2 signs(vec2 v) { return vec2(v.x < 0.0 ? -1.0 : 1.0, v.y < 0.0 ? -1.0 : 1.0); }
 
 uint pack(vec2 v) {  // each in 0..1

@@ -8,9 +8,10 @@ vec3 strands;
 vec3 shade();
 
 void main() {
-    uvec4 seen = texelFetch(geometry, ivec2(gl_FragCoord.xy), 0);
+    ivec2 at = shaded_sample(ivec2(gl_FragCoord.xy));
+    uvec4 seen = texelFetch(geometry, at, 0);
     float z = uintBitsToFloat(seen.z);
-    vec2 offset = (gl_FragCoord.xy / sight.w - sight.xy) * sight.z * (1.0 - z * turn.w);
+    vec2 offset = ((vec2(at) + 0.5) / sight.w - sight.xy) * sight.z * (1.0 - z * turn.w);
     position = vec3(offset.x, -offset.y, z);
     normal = unpack_normal(seen.x);
     uv = unpack(seen.y);
