@@ -5,7 +5,7 @@ Model frame, cm. E: expressions (46).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -13,18 +13,25 @@ import cv2
 import numpy as np
 from scipy import sparse
 
-from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
-from rdr_core.face_model.dynamic_expression_model import Accessories, combine
-from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
+from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, unit_sphere
+from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.synthesis.camera import HeadPlacement
+from rdr_core.synthesis.normals import normal_gather, vertex_normals
 from rdr_core.synthesis.skin import vary_tone
 from rdr_core.synthesis.surface import Material, Surface
 from rdr_core.synthesis.wardrobe import TWIST_PIVOT, Measured, Wardrobe
 from rdr_core.types import Float32, UInt8
 
+_SHOULDERS_FOLLOW: Final = (0.35, 1.0)
+"""How much of the head's yaw the shoulders take part in; little of its pitch and roll."""
+_MOST_TWIST_RAD: Final = 1.0
+_MOVES_CM: Final = 1e-4
+"""What moves less under every expression stands still."""
 _IDENTITY_LIMIT: Final = 2.5
 """Identity coefficients stay within so many standard deviations."""
-_WIG: Final = 0.55
+_TEETH: Final = (0.62, 0.57, 0.48)
+_GUMS: Final = (0.27, 0.075, 0.065)
+_WIG: Final = 0.85
 """Share of the people with skins that have a wig who wear it; the others are bald or shaved."""
 
 
@@ -39,40 +46,30 @@ class _Part:
     """Vertices under the person's blendshapes and how their normals are made."""
 
     neutral: Float32
+    """(N, 3)."""
+    moving: np.ndarray
+    """(M,) vertices that any expression moves."""
     offsets: Float32
+    """(E, 3 M) of these."""
     triangles: np.ndarray
     gather: sparse.csr_array
     """(N, T) sums the triangles' normals at the vertices."""
 
     @classmethod
     def of(cls, neutral: Float32, offsets: Float32, triangles: np.ndarray, gather: sparse.csr_array) -> _Part:
-        return cls(neutral, offsets, triangles, gather)
+        """(N, 3) and (E, N, 3) -> part."""
+        moving = np.flatnonzero(np.abs(offsets).max(axis=(0, 2)) > _MOVES_CM)
+        flat = np.ascontiguousarray(offsets[:, moving].reshape(len(offsets), -1))
+        return cls(np.ascontiguousarray(neutral), moving, flat, triangles, gather)
 
     def posed(self, alpha_exp: Float32) -> Float32:
-        active = np.flatnonzero(alpha_exp)
-        return combine(self.neutral, self.offsets[active], alpha_exp[active])
+        """(E,) -> (N, 3)."""
+        vertices = self.neutral.copy()
+        vertices[self.moving] += (alpha_exp @ self.offsets).reshape(-1, 3)
+        return vertices
 
     def normals(self, vertices: Float32) -> Float32:
         return vertex_normals(vertices, self.triangles, self.gather)
-
-
-def normal_gather(triangles: np.ndarray, n_vertices: int) -> sparse.csr_array:
-    """(T, 3) -> (N, T) matrix that adds up what each vertex's triangles have."""
-    rows, columns = triangles.ravel(), np.repeat(np.arange(len(triangles)), 3)
-    return sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(n_vertices, len(triangles)))
-
-
-def vertex_normals(vertices: Float32, triangles: np.ndarray, gather: sparse.csr_array) -> Float32:
-    """(N, 3) -> (N, 3) unit normals, weighted by area."""
-    a = vertices[triangles[:, 0]]
-    u, v = vertices[triangles[:, 1]] - a, vertices[triangles[:, 2]] - a
-    face = np.empty_like(u)
-    face[:, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
-    face[:, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
-    face[:, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    normals = gather @ face
-    normals /= np.maximum(np.sqrt((normals**2).sum(axis=1, keepdims=True)), 1e-12)
-    return normals
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +90,7 @@ class Looks:
     """Number of the iris colour."""
     tone_seed: int
     """Of the skin's and the hair's tone."""
-    teeth: tuple[float, float, float] = field(default=(0.62, 0.57, 0.48))
+    teeth: tuple[float, float, float] = _TEETH
     """Linear RGB."""
 
 
@@ -103,9 +100,9 @@ def sample_looks(rng: np.random.Generator, wardrobe: Wardrobe) -> Looks:
     wig = None
     if name in wardrobe.wig_names and rng.random() < _WIG:
         wig = str(rng.choice(wardrobe.wig_names)) if rng.random() < 0.6 else name
-    shade = np.exp(rng.normal(0, 0.12)) * np.array([0.62, 0.57, 0.48]) * np.exp(rng.normal(0, [0, 0.02, 0.06]))
+    red, green, blue = np.exp(rng.normal(0, 0.12)) * np.array(_TEETH) * np.exp(rng.normal(0, [0, 0.02, 0.06]))
     return Looks(
-        name, wig, int(rng.integers(len(IRISES))), int(rng.integers(2**31)), tuple(float(c) for c in shade)
+        name, wig, int(rng.integers(len(IRISES))), int(rng.integers(2**31)), (float(red), float(green), float(blue))
     )
 
 
@@ -133,8 +130,8 @@ class Person:
         measured = wardrobe.people[wardrobe.names.index(looks.measured)]
         neutral, offsets = model.blendshapes(alpha_id)
         shift = _follow(wardrobe, measured, neutral)
-        fixed = _fixed(wardrobe)
-        self._skin = _Part(neutral + shift, offsets, model.topology.triangles, fixed.head_gather)
+        parts = wardrobe.parts
+        self._skin = _Part.of(neutral + shift, offsets, model.topology.triangles, parts.gather)
         self._twist = wardrobe.twist(self._skin.neutral) * wardrobe.neck
         rng = np.random.default_rng(looks.tone_seed)
         self._texture = vary_tone(wardrobe.skin(looks.measured), rng)
@@ -143,15 +140,15 @@ class Person:
         self._bare, self._hairy = wardrobe.head_mesh.triangles[~hairy], wardrobe.head_mesh.triangles[hairy]
         self.n_head = 5 + bool(len(self._hairy))
         self._iris = eye_texture(*IRISES[looks.iris])
-        if model.accessories is None:
-            raise ValueError("the default face model has eyes and teeth")
+        assert model.accessories is not None  # `HeadParts` has seen to that
         inner, inner_offsets = model.accessories.tensor.contract_identity(alpha_id)
-        self._eyes = [_eye(inner[ball]) for ball in fixed.eyeballs]
+        self._eyes = [_eye(inner[ball]) for ball in parts.eyeballs]
         self._inner = [
-            _Part(inner[p.vertices], inner_offsets[:, p.vertices], p.triangles, p.gather) for p in fixed.inner
+            _Part.of(inner[p.vertices], inner_offsets[:, p.vertices], p.triangles, p.gather) for p in parts.inner
         ]
         self._body, self._body_twist = measured.body, wardrobe.twist(measured.body)
-        self._body_normals = vertex_normals(measured.body, wardrobe.shoulders.triangles, fixed.body_gather)
+        body = wardrobe.shoulders.triangles
+        self._body_normals = vertex_normals(measured.body, body, normal_gather(body, len(measured.body)))
         self._wig = None if looks.wig is None else self._fit_wig(looks.wig, rng)
 
     def _fit_wig(self, name: str, rng: np.random.Generator) -> tuple[Float32, Float32, UInt8]:
@@ -174,30 +171,34 @@ class Person:
         Returns:
             surfaces in the view frame, the head's own (`n_head` of them) first.
         """
-        wardrobe, fixed = self._wardrobe, _fixed(self._wardrobe)
-        mesh = wardrobe.head_mesh
+        mesh, light = self._wardrobe.head_mesh, self._wardrobe.split_light
         vertices = self._skin.posed(alpha_exp)
         normals = self._skin.normals(vertices)
         vertices, normals = turn_about_neck(vertices, normals, self._twist, shoulders)
         view, facing = placement.points(vertices), placement.directions(normals)
         view, facing = view[mesh.source], facing[mesh.source]
         found = [
-            Surface(Material.SKIN, view, facing, self._bare, mesh.uv, self._texture, light=fixed.light),
+            Surface(Material.SKIN, view, facing, self._bare, mesh.uv, self._texture, light=light),
         ]
         found += [self._eye_surface(eye, alpha_exp, placement) for eye in self._eyes]
-        for part, look, kind in zip(self._inner, (np.array(self.looks.teeth), None), fixed.inner, strict=True):
+        for part, look, kind in zip(
+            self._inner, (np.array(self.looks.teeth), None), self._wardrobe.parts.inner, strict=True
+        ):
             posed = part.posed(alpha_exp)
-            tint = np.array([0.27, 0.075, 0.065]) if look is None else look
+            tint = np.array(_GUMS) if look is None else look
             found.append(
                 Surface(
-                    kind.material, placement.points(posed), placement.directions(part.normals(posed)), part.triangles,
-                    tint=tint.astype(np.float32), light=kind.light, roughness=0.3,
-                )  # fmt: skip
+                    kind.material,
+                    placement.points(posed),
+                    placement.directions(part.normals(posed)),
+                    part.triangles,
+                    tint=tint.astype(np.float32),
+                    light=kind.light,
+                    roughness=0.3,
+                )
             )
         if len(self._hairy):
-            found.append(
-                Surface(Material.HAIR, view, facing, self._hairy, mesh.uv, self._texture, light=fixed.light)
-            )
+            found.append(Surface(Material.HAIR, view, facing, self._hairy, mesh.uv, self._texture, light=light))
         return found + self._worn(placement, shoulders)
 
     def _eye_surface(self, eye: _Eye, alpha_exp: Float32, placement: HeadPlacement) -> Surface:
@@ -206,9 +207,14 @@ class Person:
         outward = turned - eye.gaze.pivot
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         return Surface(
-            Material.EYE, placement.points(turned), placement.directions(outward), triangles, uv, self._iris,
+            Material.EYE,
+            placement.points(turned),
+            placement.directions(outward),
+            triangles,
+            uv,
+            self._iris,
             roughness=0.1,
-        )  # fmt: skip
+        )
 
     def _worn(self, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
         wardrobe = self._wardrobe
@@ -219,19 +225,44 @@ class Person:
             vertices, normals = turn_about_neck(vertices, normals, 0.7 * wardrobe.twist(vertices), shoulders)
             found.append(
                 Surface(
-                    Material.HAIR, placement.points(vertices), placement.directions(normals), wig.triangles, wig.uv,
-                    texture, roughness=0.5, two_sided=True,
-                )  # fmt: skip
+                    Material.HAIR,
+                    placement.points(vertices),
+                    placement.directions(normals),
+                    wig.triangles,
+                    wig.uv,
+                    texture,
+                    roughness=0.5,
+                    two_sided=True,
+                )
             )
         vertices, normals = turn_about_neck(self._body, self._body_normals, self._body_twist, shoulders)
         mesh = wardrobe.shoulders
         found.append(
             Surface(
-                Material.CLOTH, placement.points(vertices), placement.directions(normals), mesh.triangles, mesh.uv,
-                self._texture, roughness=0.8, two_sided=True,
-            )  # fmt: skip
+                Material.CLOTH,
+                placement.points(vertices),
+                placement.directions(normals),
+                mesh.triangles,
+                mesh.uv,
+                self._texture,
+                roughness=0.8,
+                two_sided=True,
+            )
         )
         return found
+
+
+def sample_shoulders(rng: np.random.Generator, euler_rad: Float32) -> Float32:
+    """Rotation vector (3,), rad, of the shoulders against a head of this pose."""
+    pitch, yaw, roll = np.asarray(euler_rad, np.float64)
+    body = matrix_from_euler(
+        np.array(
+            [0.15 * pitch + rng.normal(0, 0.06), yaw * rng.uniform(*_SHOULDERS_FOLLOW), roll * rng.uniform(0, 0.5)]
+        )
+    )
+    vector = cv2.Rodrigues(matrix_from_euler(np.array([pitch, yaw, roll])).T @ body)[0].ravel()
+    angle = float(np.linalg.norm(vector))
+    return (vector * min(1.0, _MOST_TWIST_RAD / max(angle, 1e-9))).astype(np.float32)
 
 
 def turn_about_neck(
@@ -270,67 +301,3 @@ def _eye(ball: Float32) -> _Eye:
 @lru_cache(maxsize=1)
 def _sphere() -> tuple[Float32, np.ndarray, Float32]:
     return unit_sphere(14, 24)
-
-
-@dataclass(frozen=True, eq=False)
-class _InnerPart:
-    """Teeth, or all other parts of the mouth."""
-
-    material: Material
-    vertices: np.ndarray
-    triangles: np.ndarray
-    gather: sparse.csr_array
-    light: Float32
-
-
-@dataclass(frozen=True, eq=False)
-class _Fixed:
-    """What all people share."""
-
-    head_gather: sparse.csr_array
-    body_gather: sparse.csr_array
-    light: Float32
-    eyeballs: list[np.ndarray]
-    inner: list[_InnerPart]
-
-
-_FIXED: dict[int, _Fixed] = {}
-
-
-def _fixed(wardrobe: Wardrobe) -> _Fixed:
-    if id(wardrobe) not in _FIXED:
-        model = wardrobe.model
-        assert model.accessories is not None
-        eyeballs = find_eyeballs(model.accessories)
-        _FIXED[id(wardrobe)] = _Fixed(
-            normal_gather(model.topology.triangles, model.tensor.n_vertices),
-            normal_gather(wardrobe.shoulders.triangles, len(wardrobe.shoulders.source)),
-            wardrobe.light[wardrobe.head_mesh.source],
-            eyeballs,
-            _inner_parts(model.accessories, np.concatenate(eyeballs), model.identity_mean),
-        )
-    return _FIXED[id(wardrobe)]
-
-
-_MOUTH_DEPTH_CM: Final = (5.0, 11.0)
-"""z of the dark throat and of the lit front teeth on the mean face."""
-
-
-def _inner_parts(accessories: Accessories, eyeballs: np.ndarray, identity_mean: Float32) -> list[_InnerPart]:
-    neutral = accessories.tensor.contract_identity(identity_mean)[0]
-    rest = np.setdiff1d(np.arange(len(neutral)), eyeballs)
-    is_tooth = accessories.colors.min(axis=1) > 0.6
-    far, near = _MOUTH_DEPTH_CM
-    lit = 0.12 + 0.88 * np.clip((neutral[:, 2] - far) / (near - far), 0, 1) ** 2
-    parts = []
-    for material, wanted in ((Material.TEETH, is_tooth), (Material.MOUTH, ~is_tooth)):
-        vertices = rest[wanted[rest]]
-        inside = np.isin(accessories.triangles, vertices).all(axis=1)
-        triangles = np.searchsorted(vertices, accessories.triangles[inside]).astype(np.int32)
-        parts.append(
-            _InnerPart(
-                material, vertices, triangles, normal_gather(triangles, len(vertices)),
-                lit[vertices].astype(np.float32),
-            )  # fmt: skip
-        )
-    return parts

@@ -18,6 +18,8 @@ from rdr_core.types import Float32, UInt8
 
 _MARGIN_PX: Final = 3
 """Pixels at the rim of a chart that already mix with what is beside it."""
+_DARKER: Final = 4
+"""How much darker than the skin around it, of 255, a brow is at least."""
 _SLIT_SHADE: Final = 0.5
 """How much darker the lips are painted where they touch."""
 
@@ -106,11 +108,15 @@ def find_brow(image: UInt8, points: Float32, above_eye: float) -> float:
     around = np.arange(-reach, reach + 1)
     profile = gray[(rows[:, None] + around).round().astype(int), columns.round().astype(int)[:, None]]
     dark = np.clip(np.median(profile, axis=1, keepdims=True) - profile, 0, None).mean(axis=0)
-    dark *= 1 - (around / (reach + 1)) ** 2  # lids and hairline are dark, too
-    if dark.max() < 4:
+    likely = dark * (1 - (around / (reach + 1)) ** 2)  # lids and hairline are dark, too
+    peak = int(likely.argmax())
+    if likely[peak] < _DARKER:
         return float(points[:, 1].mean())
-    peak = dark > 0.5 * dark.max()
-    return float(points[:, 1].mean() + (around * dark * peak).sum() / (dark * peak).sum())
+    low = dark <= 0.5 * dark[peak]
+    first = int(np.flatnonzero(low[:peak]).max(initial=-1)) + 1
+    last = peak + int(np.argmax(np.append(low[peak:], True)))
+    brow = slice(first, last)
+    return float(points[:, 1].mean() + (around * dark)[brow].sum() / dark[brow].sum())
 
 
 def vary_tone(image: UInt8, rng: np.random.Generator) -> UInt8:

@@ -1,4 +1,5 @@
-"""What sampled heads wear: the skins, scalps with modelled hair, wigs, necks and shoulders of VALID's 42 measured people.
+"""What sampled heads wear: the skins, scalps with modelled hair, wigs, necks and shoulders of VALID's 42
+measured people.
 
 Everything is brought into the frame of the face model's mean face, cm. N: vertices of the face model.
 """
@@ -18,6 +19,7 @@ from scipy.spatial import cKDTree
 from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.nostrils import nostril_light
+from rdr_core.synthesis.head_parts import HeadParts
 from rdr_core.synthesis.skin import SkinMaker, read_atlas
 from rdr_core.types import Float32, UInt8
 
@@ -114,6 +116,16 @@ class Wardrobe:
         return nostril_light(self.mean, self.model.topology.triangles, self.model.topology.landmarks)
 
     @cached_property
+    def split_light(self) -> Float32:
+        """`light` of the split vertices of `head_mesh`."""
+        return self.light[self.head_mesh.source]
+
+    @cached_property
+    def parts(self) -> HeadParts:
+        """What lies behind the skin of every head."""
+        return HeadParts.of(self.model)
+
+    @cached_property
     def people(self) -> list[Measured]:
         """All measured people."""
         return [self._measure(number) for number in range(len(self.names))]
@@ -132,9 +144,7 @@ class Wardrobe:
     def shoulders(self) -> SplitMesh:
         """Neck, shoulders and clothes: measured triangles below the chin that the face model does not cover."""
         neutral = self._valid["neutral"][0]
-        head = np.einsum(
-            "nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), neutral[self._valid["ict_tri"]]
-        )
+        head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), neutral[self._valid["ict_tri"]])
         scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
         every = np.concatenate([neutral, self._body["vertices"][0]])
         placed = scale * every @ rotation.T + offset
@@ -158,7 +168,7 @@ class Wardrobe:
         return self._skins[name]
 
     def hair_triangles(self, name: str) -> np.ndarray:
-        """(T',) triangles of the head mesh that the atlas of a person paints with hair, unlike the skin of the cheeks."""
+        """(T',) triangles of the head mesh that a person's atlas paints with hair, unlike the skin of the face."""
         if name not in self._hairy:
             image = cv2.cvtColor(cv2.GaussianBlur(self.skin(name), (0, 0), 3), cv2.COLOR_RGB2LAB).astype(np.float32)
             uv = self.head_mesh.uv[self.head_mesh.triangles].mean(axis=1)
