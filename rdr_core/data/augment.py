@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
 import cv2
 import numpy as np
@@ -10,6 +12,9 @@ import numpy as np
 from rdr_core.data.crop import Crop, crop_from_landmarks
 from rdr_core.errors import ConfigError
 from rdr_core.types import Float32, UInt8
+
+_NOISE_PLACES: Final = 1 << 18
+_RAMP: Final = np.linspace(0, 1, 256)[:, None]
 
 
 @dataclass(frozen=True)
@@ -90,17 +95,28 @@ def photometric(rng: np.random.Generator, image: UInt8, config: AugmentConfig) -
     if rng.random() < config.occlusion:
         image = _occlude(rng, image)
     if rng.random() < config.blur:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 14))
-        image = cv2.add(image, noise, dtype=cv2.CV_8U)  # rounds and saturates
+        image = cv2.add(image, _noise(rng, image.shape, rng.uniform(2, 14)), dtype=cv2.CV_8U)  # rounds and saturates
     return image
 
 
+@cache
+def _normals(count: int) -> Float32:
+    return np.random.default_rng(0).standard_normal(count, np.float32)
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Float32:
+    """Return Gaussian noise, a stretch of fixed numbers from a random place: new ones would take long."""
+    count = int(np.prod(shape))
+    stretch = int(rng.integers(_NOISE_PLACES))
+    return (_normals(count + _NOISE_PLACES)[stretch : stretch + count] * np.float32(std)).reshape(shape)
+
+
 def _expose(rng: np.random.Generator, image: UInt8) -> UInt8:
-    ramp = np.linspace(0, 1, 256)
     gamma, gain, bias = np.exp(rng.normal(0, 0.2)), np.exp(rng.normal(0, 0.15)), rng.normal(0, 0.06)
     tint = np.exp(rng.normal(0, 0.06, 3))
-    table = np.clip((ramp[:, None] ** gamma - 0.5) * gain * tint + 0.5 + bias, 0, 1)
-    return cv2.LUT(image, (table * 255).astype(np.uint8)[None])
+    table = (_RAMP**gamma - 0.5) * (255 * gain * tint) + 255 * (0.5 + bias)
+    table = np.minimum(np.maximum(table, 0), 255)
+    return cv2.LUT(image, table.astype(np.uint8)[None])
 
 
 def _occlude(rng: np.random.Generator, image: UInt8) -> UInt8:

@@ -119,7 +119,7 @@ class Sampler:
         """Return batch `number` (from 0)."""
         first = (number * self.world + self.rank) * self.batch_size
         pixels = np.empty((self.batch_size, self.crop_size, self.crop_size, 3), np.uint8)
-        is_face = torch.zeros(self.batch_size)
+        is_face = np.zeros(self.batch_size, np.float32)
         targets = []
         for index in range(self.batch_size):
             crop, target = self.row(first + index)
@@ -127,7 +127,8 @@ class Sampler:
             is_face[index] = target is not None
             targets.append(target or self._blank)
         columns = (np.stack([getattr(target, field.name) for target in targets]) for field in fields(Target))
-        return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), is_face, *map(torch.from_numpy, columns))
+        image = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        return Batch(image, torch.from_numpy(is_face), *map(torch.from_numpy, columns))
 
     def row(self, number: int) -> tuple[UInt8, Target | None]:
         """Return row `number` of the stream: (s, s, 3) BGR, and its target or None where it shows no aligned face."""
