@@ -68,7 +68,8 @@ def fit(
         with progress_bar("fitting", len(reading.samples) * (1 + mirror)) as advance:
             fitted = fit_faces(reading.samples, config, mirror, where, journal, broken, advance)
     except KeyboardInterrupt:
-        print(f"what was fitted is kept in {journal}: the same command goes on from there", file=sys.stderr)
+        if journal.exists():
+            print(f"what was fitted is kept in {journal}: the same command goes on from there", file=sys.stderr)
         raise
     folder = report or out.with_name(f"{out.stem}_report")
     skipped = [Failure(str(path), reason) for path, reason in reading.skipped]

@@ -214,7 +214,7 @@ def _join(ray: Any, address: str | None) -> None:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
             f"no Ray cluster answers at {address or 'this machine'} ({reason}); start one with `ray start --head`, "
-            "or correct --address"
+            "correct --address, or set RAY_AUTH_MODE=token where the cluster asks for its token"
         ) from error
 
 

@@ -174,10 +174,12 @@ class _Run:
         self.failures.append(failure)
 
     def result(self) -> Fitted:
-        if not self.rows:
-            first = f"; the first: {self.failures[0].name} {self.failures[0].reason}" if self.failures else ""
-            raise DataError(f"there is no face that can be fitted{first}")
-        rows = FittedRows.concatenate(self.rows).in_order()
-        failures = list({failure.name: failure for failure in self.failures}.values())  # both ways round: one face
-        whole = ~np.isin(rows.table.names, [failure.name for failure in failures])
-        return Fitted(rows.table.where(whole), rows.seconds[whole], failures, self.resumed)
+        failures = {failure.name: failure for failure in self.failures}  # a face once, also where both ways round fail
+        if self.rows:
+            rows = FittedRows.concatenate(self.rows).in_order()
+            whole = ~np.isin(rows.table.names, list(failures))
+            if whole.any():
+                table, seconds = rows.table.where(whole), rows.seconds[whole]
+                return Fitted(table, seconds, list(failures.values()), self.resumed)
+        first = f"; the first: {self.failures[0].name} {self.failures[0].reason}" if failures else ""
+        raise DataError(f"there is no face that can be fitted{first}")

@@ -29,14 +29,14 @@ class Here:
 
     interrupt_after: int = 10**9
     dying: dict[str, int] = field(default_factory=dict)
-    """Name of a face -> how many processes it kills."""
+    """Name of a face, with " mirrored" where that is meant -> how many processes it kills."""
     chunks: list[list[str]] = field(default_factory=list)
 
     def run(self, work: Callable[[Any], Any], waiting: deque[Any]) -> Generator[tuple[Any, Any], None, None]:
         for chunk, result in ThisProcess().run(work, waiting):
             if len(self.chunks) == self.interrupt_after:
                 raise KeyboardInterrupt
-            names = [name for _, job in chunk for name in job.names]
+            names = [name + " mirrored" * job.mirrored for _, job in chunk for name in job.names]
             self.chunks.append(names)
             killer = next((name for name in names if self.dying.get(name, 0) > 0), None)
             if killer:
@@ -107,8 +107,16 @@ def test_a_face_that_kills_every_process(drawn_faces: Any, tmp_path: Path) -> No
     assert fitted.resumed > 0
 
 
+def test_a_face_that_fails_one_way_round_is_left_out_altogether(drawn_faces: Any) -> None:
+    fitted = fit_faces(drawn_faces.samples, mirror=True, engine=Here(dying={"1.png mirrored": 99}), broken="skip")
+    assert [failure.name for failure in fitted.failures] == ["1.png"]
+    same(fitted.table, drawn_faces.fits.where(drawn_faces.fits.names != "1.png"))
+    with pytest.raises(DataError, match=r"no face that can be fitted; the first: 1\.png cannot be fitted"):
+        fit_faces(drawn_faces.samples[1:2], mirror=True, engine=Here(dying={"1.png": 99}), broken="skip")
+
+
 def test_processes_that_always_die_end_the_work(drawn_faces: Any) -> None:
-    every = {sample.name: 99 for sample in drawn_faces.samples}
+    every = {sample.name + way: 99 for sample in drawn_faces.samples for way in ("", " mirrored")}
     with pytest.raises(RdrError, match="die as soon as they work"):
         fit_faces(drawn_faces.samples, mirror=True, engine=Here(dying=every), broken="skip")
 
