@@ -37,12 +37,16 @@ def contour_on_lines(points: Array) -> tuple[Array, Array]:
 
     Returns:
         step (..., 17) int and weight (..., 17) in [0, 1]: the contour lies at (1 - weight) points[step] +
-        weight points[step + 1]. A line that never turns away ends at its last vertex.
+        weight points[step + 1]. A line that never turns away ends at its last vertex; one that never faces the viewer
+        stays at its first. Vertices before the first one that faces the viewer do not count: beside the eye socket
+        the surface of a head that looks down dips before the cheek begins.
     """
     xp = namespace(points)
     front = facing(points)
     length = points.shape[-2]
-    hidden = front <= 0
+    faced = (front > 0).cumsum(-1) > 0
+    blind = ~faced.any(-1)
+    hidden = (front <= 0) & (faced | blind[..., None])
     first = (hidden * 1).argmax(-1)  # 0 where none is hidden, too
     never = ~hidden.any(-1)
     step = xp.clip(xp.where(never, length - 1, first) - 1, 0, length - 2)
