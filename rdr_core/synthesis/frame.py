@@ -19,8 +19,8 @@ CASTERS: Final = (Material.SKIN, Material.HAIR, Material.CLOTH, Material.OBJECT)
 """Materials that throw shadows; the others lie in sockets or are clear."""
 _NEAREST: Final = 0.97
 """Points nearer to a pinhole than 1 - this of its distance are cut off."""
-_EVERY: Final = 8
-"""One vertex in so many says where the surfaces are: they are much closer together than what is shaded."""
+_ENOUGH_VERTICES: Final = 2000
+"""So many of a surface's vertices say where it is."""
 _SKIN_SCATTER: Final = np.array([[1.03, 1, 1], [0.93, 0.97, 0.98], [0.7, 0.85, 0.9]], np.float32)
 """What scattering in skin leaves of each band of the light's harmonics, by colour."""
 
@@ -32,11 +32,12 @@ def clip_from_view(camera: Camera, nearest_cm: float, farthest_cm: float) -> Flo
     """
     nearness = 1.0 / camera.distance_cm  # 0 where orthographic
     nearest = min(nearest_cm, _NEAREST * camera.distance_cm)
+    farthest = min(farthest_cm, nearest - 1.0)  # also where all lies behind the camera
     scale = 2.0 * camera.scale_px_per_cm / camera.size_px
     w = np.array([0.0, 0.0, -nearness, 1.0])
     center = np.array(camera.center_px) * 2.0 / camera.size_px - 1.0
-    w_near, w_far = 1.0 - nearest * nearness, 1.0 - farthest_cm * nearness
-    slope = -(w_near + w_far) / (nearest - farthest_cm)
+    w_near, w_far = 1.0 - nearest * nearness, 1.0 - farthest * nearness
+    slope = -(w_near + w_far) / (nearest - farthest)
     rows = [
         np.array([scale, 0.0, 0.0, 0.0]) + center[0] * w,
         np.array([0.0, -scale, 0.0, 0.0]) + center[1] * w,
@@ -75,7 +76,7 @@ def frame_block(
 
     `samples_per_px` counts along a side.
     """
-    points = np.concatenate([surface.vertices[::_EVERY] for surface in surfaces])
+    points = np.concatenate([s.vertices[:: 1 + len(s.vertices) // _ENOUGH_VERTICES] for s in surfaces])
     depths = [bound(s.vertices[:, 2]) for s in surfaces for bound in (np.min, np.max)]
     nearest, farthest = max(depths) + 0.1, min(depths) - 0.1
     lamp, per_cm = lamp_from_view(points, _in_view(points, camera), lighting.lamp_direction)

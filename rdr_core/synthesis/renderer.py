@@ -167,33 +167,35 @@ class Renderer:
         and texture are kept on the GPU by identity: pass the same ones again, and do not write to them.
         """
         self._check(surfaces, camera, lighting, background)
-        self._lap(None)
-        self._textures.trim()
-        self._meshes.trim()
-        if background is None:
-            background = self.environments.backdrop(
-                lighting.environment, lighting.yaw_rad, self.size_px, lighting.backdrop_fov_rad,
-                lighting.backdrop_blur, lighting.exposure,
-            )  # fmt: skip
-        self._backdrop.write(np.ascontiguousarray(background))
-        self._lap("backdrop")
-        drawn = self._upload(surfaces)
-        irradiance = self.environments.irradiance[lighting.environment]
-        self._frame.write(frame_block(surfaces, camera, lighting, irradiance, self._per_side))
-        self._lap("upload")
-        self._draw_shadow(drawn, has_lamp=bool(np.any(lighting.lamp_color)))
-        self._lap("shadow")
-        self._draw_geometry(drawn)
-        self._lap("geometry")
-        self._begin("occlusion", moderngl.NOTHING)
-        self._fill("occlusion")
-        self._lap("occlusion")
-        self._shade(drawn, lighting.environment)
-        self._lap("shading")
-        self._draw_lenses(drawn)
-        picture = self._read_picture()
-        self._lap("readback")
+        with self._context:  # other contexts of this process may have been current
+            self._lap(None)
+            self._textures.trim()
+            self._meshes.trim()
+            self._backdrop.write(np.ascontiguousarray(self._background(lighting) if background is None else background))
+            self._lap("backdrop")
+            drawn = self._upload(surfaces)
+            irradiance = self.environments.irradiance[lighting.environment]
+            self._frame.write(frame_block(surfaces, camera, lighting, irradiance, self._per_side))
+            self._lap("upload")
+            self._draw_shadow(drawn, has_lamp=bool(np.any(lighting.lamp_color)))
+            self._lap("shadow")
+            self._draw_geometry(drawn)
+            self._lap("geometry")
+            self._begin("occlusion", moderngl.NOTHING)
+            self._fill("occlusion")
+            self._lap("occlusion")
+            self._shade(drawn, lighting.environment)
+            self._lap("shading")
+            self._draw_lenses(drawn)
+            picture = self._read_picture()
+            self._lap("readback")
         return picture
+
+    def _background(self, lighting: Lighting) -> UInt8:
+        fov_rad, blur = lighting.backdrop_fov_rad, lighting.backdrop_blur
+        return self.environments.backdrop(
+            lighting.environment, lighting.yaw_rad, self.size_px, fov_rad, blur, lighting.exposure
+        )
 
     def _check(self, surfaces: Sequence[Surface], camera: Camera, lighting: Lighting, background: UInt8 | None) -> None:
         size = self.size_px
@@ -205,6 +207,8 @@ class Renderer:
             raise DataError(f"a background is ({size}, {size}, 3) uint8, got {background.shape} {background.dtype}")
         if not 0 <= lighting.environment < len(self.environments):
             raise DataError(f"there are {len(self.environments)} environments, got number {lighting.environment}")
+        if abs(float(np.linalg.norm(lighting.lamp_direction)) - 1) > 1e-3:
+            raise DataError(f"the direction of the lamp is a unit vector, got {lighting.lamp_direction}")
         for number, surface in enumerate(surfaces):
             vertices, normals = surface.vertices, surface.normals
             if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.shape != normals.shape:

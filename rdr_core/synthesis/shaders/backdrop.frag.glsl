@@ -1,5 +1,4 @@
-in vec2 across;
 uniform sampler2D picture;
 out vec4 out_color;
 
-void main() { out_color = texture(picture, across); }
+void main() { out_color = texelFetch(picture, ivec2(gl_FragCoord.xy) / ivec2(1, SAMPLES), 0); }
