@@ -32,6 +32,8 @@ SUMMARIES: Final = {
     "avatar": "draw the avatar's 46 expressions on a sheet",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
+    "synth": "render people with exact labels to train on",
+    "profile": "turn real faces to large poses to train on",
     "shards": "show or verify sets of training pictures",
     "train": "train a network",
     "eval": "measure a network on the benchmarks",

@@ -8,6 +8,8 @@ from typing import Final
 COMMANDS: Final = {
     "predict": "rdr_core.cli.predict:predict",
     "fit": "rdr_core.cli.fit:fit",
+    "synth": "rdr_core.cli.synth:synth",
+    "profile": "rdr_core.cli.profile:profile",
     "shards": "rdr_core.cli.shards:shards",
     "train": "rdr_core.cli.train:train_command",
     "eval": "rdr_core.cli.evaluate:evaluate",
