@@ -106,7 +106,7 @@ def problem_of(command: Command) -> str | None:
             return f"there is no `rdr {' '.join(path)}`"
         text = inner
     flags = [word.split("=")[0] for word in command.words if re.match(r"--?[a-zA-Z]", word)]
-    accepted = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", text))
+    accepted = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w.-]*", text))
     unknown = [flag for flag in flags if flag not in accepted]
     return f"`rdr {' '.join(path)}` does not take {unknown}" if unknown else None
 
