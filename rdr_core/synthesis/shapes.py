@@ -143,9 +143,12 @@ def _directions(rows: int, columns: int) -> Float32:
     return np.stack([x, np.broadcast_to(np.sin(height), x.shape), z], axis=-1).astype(np.float32)
 
 
-def ellipsoid(radii: Float32, rows: int = 10, columns: int = 16) -> Solid:
-    """About the origin; (3,) radii along x, y, z, cm."""
-    return sheet(_directions(rows, columns) * np.asarray(radii, np.float32), closed=True)
+def ellipsoid(radii: Float32, rows: int = 10, columns: int = 16, roundness: float = 1.0) -> Solid:
+    """About the origin; (3,) radii along x, y, z, cm; less `roundness` than 1 fills its corners, like a cushion's."""
+    directions = _directions(rows, columns)
+    if roundness != 1.0:
+        directions = np.sign(directions) * np.abs(directions) ** roundness
+    return sheet(directions * np.asarray(radii, np.float32), closed=True)
 
 
 def box(half: Float32, edge: float) -> Solid:
@@ -153,3 +156,12 @@ def box(half: Float32, edge: float) -> Solid:
     directions = _directions(12, 20)
     corner = np.sign(np.where(np.abs(directions) < 1e-6, 0, directions)) * (np.asarray(half, np.float32) - edge)
     return sheet(corner + edge * directions, closed=True)
+
+
+def lathe(profile: Float32, columns: int = 20) -> Solid:
+    """Turn a profile about the y axis: (n, 2) radius and height, cm, from the bottom up outside, down again inside."""
+    profile = np.asarray(profile, np.float32)
+    turn = np.arange(columns, dtype=np.float32) / columns * 2 * np.pi
+    around = np.stack([np.sin(turn), 0 * turn, np.cos(turn)], axis=-1)
+    upward = np.array([0.0, 1.0, 0.0], np.float32)
+    return sheet(profile[:, None, :1] * around + profile[:, None, 1:] * upward, closed=True)
