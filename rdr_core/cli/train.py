@@ -139,7 +139,9 @@ def _train(
     info: dict[str, Any],
 ) -> None:
     def show(done: int, values: dict[str, float]) -> None:
-        rates = f", {values['pictures_per_s']:.0f} pictures/s, {values['waiting']:.0%} waiting" if done == 1 else ""
+        rates = ""
+        if "waiting" in values:
+            rates = f", {values['pictures_per_s']:.0f} pictures/s, {values['waiting']:.0%} waiting"
         advance(done, f"loss {values['total']:.3f}{rates}")
 
     try:
