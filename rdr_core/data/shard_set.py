@@ -134,7 +134,8 @@ def _find(pattern: str) -> Iterator[tuple[ShardFile, ShardManifest]]:
         manifest = ShardManifest.load(path)
         yield from ((ShardFile(str(path.parent / entry.file), entry), manifest) for entry in manifest.shards)
         return
-    tars = sorted(path.glob("*.tar")) if path.is_dir() else [Path(name) for name in sorted(glob(str(path)))]
+    # what begins with a dot is still being written
+    tars = sorted(path.glob("[!.]*.tar")) if path.is_dir() else [Path(name) for name in sorted(glob(str(path)))]
     if not tars:
         raise DataError(f"{pattern}: no shards here; give a manifest, a folder, or a pattern of tars in quotes")
     yield from _recorded(tars)
