@@ -77,11 +77,12 @@ def sample_color(rng: np.random.Generator) -> Float32:
     """Draw the colour of a thing, (3,) linear RGB: black, white, grey or metal more often than a bright one."""
     kind = rng.random()
     if kind < 0.4:
-        return rng.uniform(0.008, 0.05) * np.exp(rng.normal(0, 0.1, 3))
-    if kind < 0.7:
-        return rng.uniform(0.15, 0.8) * np.exp(rng.normal(0, 0.05, 3))
-    color = rng.uniform(0.02, 0.6, 3)
-    return color * rng.dirichlet([0.7, 0.7, 0.7]) * 3
+        color = rng.uniform(0.008, 0.05) * np.exp(rng.normal(0, 0.1, 3))
+    elif kind < 0.7:
+        color = rng.uniform(0.15, 0.8) * np.exp(rng.normal(0, 0.05, 3))
+    else:
+        color = rng.uniform(0.05, 1.2) * rng.dirichlet([0.7, 0.7, 0.7])
+    return np.minimum(color, 0.9)
 
 
 def sample_skin(rng: np.random.Generator) -> Float32:

@@ -65,7 +65,7 @@ def _triangles(grids: tuple[Grid, ...]) -> np.ndarray:
 
 
 def sheet(points: Float32, closed: bool = False) -> Solid:
-    """(rows, columns, 3) points -> the surface through them; rows may shrink to a point."""
+    """(rows, columns, 3) points -> the surface through them; its first and last row may be one point each."""
     points = np.asarray(points, np.float32)
     rows, columns = points.shape[:2]
     if closed:
@@ -74,9 +74,9 @@ def sheet(points: Float32, closed: bool = False) -> Solid:
         right, left = (points[:, np.clip(np.arange(columns) + k, 0, columns - 1)] for k in (1, -1))
     above, below = (points[np.clip(np.arange(rows) + k, 0, rows - 1)] for k in (1, -1))
     normals = np.cross(right - left, above - below)
-    length = np.linalg.norm(normals, axis=-1, keepdims=True)
-    tip = points - points.mean(axis=(0, 1))  # a row that is one point looks away from the middle
-    normals = np.where(length > 1e-6, normals, tip)
+    for end, next_to_it in ((0, 1), (-1, -2)):
+        if np.ptp(points[end], axis=0).max() < 1e-5:  # a tip looks where its surroundings look together
+            normals[end] = normals[next_to_it].sum(axis=0)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     return Solid(points.reshape(-1, 3), normals.reshape(-1, 3), ((rows, columns, closed),))
 

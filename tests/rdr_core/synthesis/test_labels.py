@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,12 @@ from rdr_core.fitting.contour import visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.landmarks import BROW_LEFT, EYE_LEFT, EYE_RIGHT, INNER, JAW, LIPS_INNER, LIPS_OUTER, NOSE_BRIDGE
 from rdr_core.synthesis.camera import CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
+from rdr_core.synthesis.head_frame import HeadFrame
 from rdr_core.synthesis.labels import DepthPicture, label_of, residual_statistics
-from rdr_core.synthesis.surface import Camera
+from rdr_core.synthesis.normals import normal_gather, vertex_normals
+from rdr_core.synthesis.shapes import box
+from rdr_core.synthesis.surface import Camera, Lighting, Material, Surface
+from rdr_core.synthesis.worn import glasses
 from rdr_core.types import Float32
 
 SIZE = 160
@@ -192,6 +198,38 @@ def test_what_is_behind_the_head_hides_nothing(face_model: DynamicExpressionMode
 
     before, after = look(face_model, [0, 40, 0]), look(face_model, [0, 40, 0], wall)
     np.testing.assert_array_equal(before.visible, after.visible)
+
+
+def test_renderer_and_label_agree(face_model: DynamicExpressionModel, rdr_data: Path, headless_gl: None) -> None:
+    """The drawn head hides what the z-buffer says, a hand drawn before its mouth hides that, clear glasses nothing."""
+    from rdr_core.synthesis.environment import Environments
+    from rdr_core.synthesis.renderer import Renderer
+
+    rng = np.random.default_rng(6)
+    placement = HeadPlacement(np.radians([0, 30, 0]), face_middle(face_model))
+    camera = Camera(SIZE, 5.0, (80.0, 80.0), 60.0)
+    vertices, triangles = placement.points(face_model.face()), face_model.topology.triangles
+    normals = vertex_normals(vertices, triangles, normal_gather(triangles, len(vertices)))
+    skin = Surface(Material.SKIN, vertices, normals, triangles, tint=np.full(3, 0.4, np.float32))
+    head = HeadFrame.of(vertices[face_model.topology.landmarks])
+    mouth = head.landmarks[LIPS_OUTER].mean(axis=0)
+    hand = head.surface(
+        box(np.array([4.5, 3.0, 0.8]), 0.7).moved(np.eye(3), mouth + [0, 0, 2.5]), Material.SKIN, skin.tint
+    )
+    frame, lenses = glasses(rng, head)
+    clear = replace(lenses, opacity=0.1)
+    light = Lighting(0, 0.0, 1.0, np.array([0, 0, 1], np.float32), np.ones(3, np.float32))
+    seen = {}
+    with Renderer(Environments.load(rdr_data / "face_model"), SIZE) as renderer:
+        for name, surfaces in {"bare": [skin], "hand": [skin, hand], "lenses": [skin, clear]}.items():
+            picture = renderer.draw(surfaces, camera, light)
+            depth = DepthPicture(picture.depth, picture.owner, head=[1])
+            person = face_model.identity_mean, np.zeros(46, np.float32)
+            seen[name] = label_of(face_model, *person, placement, camera, depth).visible
+    assert (seen["bare"] == look(face_model, [0, 30, 0]).visible).mean() > 0.95
+    assert not seen["hand"][LIPS_OUTER].any()
+    np.testing.assert_array_equal(seen["hand"][EYE_RIGHT], seen["bare"][EYE_RIGHT])
+    np.testing.assert_array_equal(seen["lenses"], seen["bare"])
 
 
 def test_nothing_is_seen_outside_of_the_picture() -> None:
