@@ -23,6 +23,9 @@ from rdr_core.types import Float32
 _FINGERS: Final = ((2.9, 3.7, 7.0, 0.82), (1.0, 4.3, 8.0, 0.85), (-0.95, 4.1, 7.4, 0.82), (-2.8, 3.4, 5.8, 0.72))
 """x and y of the knuckle, length and radius; from the index finger on."""
 
+_Spot = tuple[Float32, list[float], list[float]]
+"""Where a left hand is: the middle of its palm, where its fingers point to, where its back looks to."""
+
 
 @dataclass(frozen=True)
 class OccluderConfig:
@@ -83,9 +86,7 @@ def hand(rng: np.random.Generator, head: HeadFrame, skin: Float32) -> list[Surfa
     mirror = np.array([side, 1.0, 1.0])
     lips = points[LIPS_OUTER].mean(axis=0)
     away = rng.uniform(1.2, 2.2)
-    spots: dict[
-        str, tuple[Float32, list[float], list[float]]
-    ] = {  # palm, fingers' direction, back of the hand, on the left
+    spots: dict[str, _Spot] = {
         "mouth": (lips + [rng.uniform(0, 3), -1, away + 0.3], [-0.8, rng.uniform(-0.1, 0.9), 0], [0.15, 0, 1]),
         "cheek": (points[13] + [0.3, 0.5, 2.6], [-0.15, 1, rng.uniform(-0.3, 0.1)], [0.8, 0, 0.6]),
         "chin": (points[9] + [2.5, -3.0, 0.4], [-0.5, 1, -0.1], [0.35, -0.3, 0.9]),
@@ -112,7 +113,7 @@ def phone(rng: np.random.Generator, head: HeadFrame, skin: Float32) -> list[Surf
     if rng.random() < 0.5:
         mouth = head.landmarks[54] * [side, 1, 1]
         place = np.array([side * (head.half_width_cm + 1.9), -3.2, -0.5]) + rng.normal(0, 0.4, 3)
-        along = np.array([place[0], place[1], place[2]]) - (mouth + [side * 2.0, 0, 1.0])
+        along = place - (mouth + [side * 2.0, 0, 1.0])
         axes = _axes(along, np.array([side, 0.05, 0.35]))
     else:
         place = head.landmarks[33] + [side * rng.uniform(0, 7), rng.uniform(-9, 2), rng.uniform(5, 13)]
@@ -188,9 +189,8 @@ def _hand(curl_rad: Float32, spread_rad: float, thumb: float) -> list[Solid]:
     for k, (x, y, length, radius) in enumerate(_FINGERS):
         fan, bends = (1.5 - k) * spread_rad, curl_rad[k] * np.array([0.4, 1.4, 2.4])
         steps = np.stack([np.sin(fan) * np.cos(bends), np.cos(fan) * np.cos(bends), -np.sin(bends)], axis=1)
-        joints = [x, y, 0] + np.concatenate(
-            [np.zeros((1, 3)), (steps * length * np.array([[0.45], [0.3], [0.25]])).cumsum(axis=0)]
-        )
+        bones = steps * length * np.array([[0.45], [0.3], [0.25]])
+        joints = [x, y, 0] + np.concatenate([np.zeros((1, 3)), bones.cumsum(axis=0)])
         parts.append(tube(joints * [thumb, 1, 1], radius * np.array([1.05, 1.0, 0.92, 0.8]), 8))
     joints = np.array([[3.0, -2.6, 0], [4.9, 0.2, -0.6], [5.6, 3.2, -1.1]]) * [thumb, 1, 1]
     return [*parts, tube(joints, np.array([1.25, 1.05, 0.85]), 8)]
@@ -205,13 +205,10 @@ def _grip(half_x: float, half_z: float, thumb: float) -> Solid:
     angle = np.linspace(-1.9, 1.3, 9)
     parts = []
     for k in range(4):
-        arc = np.stack(
-            [(half_x + 0.75) * np.sin(angle), np.full(9, 1.8 * (1.5 - k)), (half_z + 0.75) * np.cos(angle)], 1
-        )
-        parts.append(tube(arc * [-thumb, 1, 1], 0.85, 8))
+        across, ahead = -thumb * (half_x + 0.75) * np.sin(angle), (half_z + 0.75) * np.cos(angle)
+        parts.append(tube(np.stack([across, np.full(9, 1.8 * (1.5 - k)), ahead], axis=1), 0.85, 8))
     palm = ellipsoid(np.array([1.6, 4.6, 2.6])).moved(np.eye(3), np.array([thumb * (half_x + 1.2), 0, -half_z * 0.5]))
     root = np.array([thumb * (half_x + 1.0), -1.5, -half_z])
-    wrist = tube(
-        root + np.array([[0, 0, 0], [thumb * 2.0, -9, -1.5], [thumb * 5.0, -22, -3]]), np.array([2.6, 2.8, 3.6]), 10
-    )
+    arm = root + np.array([[0, 0, 0], [thumb * 2.0, -9, -1.5], [thumb * 5.0, -22, -3]])
+    wrist = tube(arm, np.array([2.6, 2.8, 3.6]), 10)
     return join(*parts, palm, wrist)

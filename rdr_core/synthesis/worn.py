@@ -29,11 +29,8 @@ def glasses(rng: np.random.Generator, head: HeadFrame) -> list[Surface]:
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     outline = half * np.sign(circle) * np.abs(circle) ** (2 / rng.uniform(2.0, 4.5))
     middle = head.eye + [rng.uniform(0, 0.3), -rng.uniform(0.0, 0.25) * half[1], 0]
-    before, wrap, slant = (
-        head.landmarks[27, 2] + rng.uniform(0.35, 0.9),
-        rng.uniform(0.02, 0.045),
-        rng.uniform(0.05, 0.15),
-    )
+    before = head.landmarks[27, 2] + rng.uniform(0.35, 0.9)
+    wrap, slant = rng.uniform([0.02, 0.05], [0.045, 0.15])
 
     def on_face(flat: Float32) -> Float32:
         """(..., 2) x, y about the lens's middle -> (..., 3) on the bent plane of the glasses."""
@@ -155,8 +152,8 @@ def _ear_cup(radius: float, half_depth: float) -> Solid:
 def _band(head: HeadFrame) -> Float32:
     """(n, 3) an arch over the hair from ear to ear."""
     angle = np.linspace(np.pi, 0, 17)
-    height = _SCALP_CM[1]
-    return np.stack([(head.half_width_cm + 2.2) * np.cos(angle), height * np.sin(angle), np.full(17, -3.4)], axis=1)
+    across, upward = (head.half_width_cm + 2.2) * np.cos(angle), _SCALP_CM[1] * np.sin(angle)
+    return np.stack([across, upward, np.full(17, -3.4)], axis=1)
 
 
 def cap(rng: np.random.Generator, head: HeadFrame) -> list[Surface]:
