@@ -18,21 +18,12 @@ import numpy as np
 
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.synthesis.environment import REFLECTION_PX, Environments
-from rdr_core.synthesis.frame import CASTERS, FRAME_BYTES, frame_block
-from rdr_core.synthesis.gpu import GpuCache, Mesh, SurfaceTexture, build_program, open_context
+from rdr_core.synthesis.frame import CASTERS, frame_block
+from rdr_core.synthesis.gpu import GpuCache, Mesh, SurfaceTexture, open_context
+from rdr_core.synthesis.pipeline import REFLECTIONS_UNIT, SHADERS, Pipeline
 from rdr_core.synthesis.surface import Camera, Lighting, Material, Surface
 from rdr_core.types import Float32, UInt8
 
-_SHADOW_PX: Final = 384
-_SHADERS: Final = {
-    Material.SKIN: "skin",
-    Material.HAIR: "hair",
-    Material.EYE: "eye",
-    Material.TEETH: "gloss",
-    Material.MOUTH: "gloss",
-    Material.CLOTH: "cloth",
-    Material.OBJECT: "gloss",
-}
 _ORDER: Final = (
     Material.OBJECT,
     Material.HAIR,
@@ -46,12 +37,9 @@ _ORDER: Final = (
 """What covers others comes first: what is hidden is not even looked at."""
 _OWNS_FROM: Final = 0.5
 """Opacity from which a lens owns the pixels that it covers."""
-_REFLECTIONS_UNIT: Final = 1
 _CACHE_BYTES: Final = 300_000_000
 _TEXELS_PER_PX: Final = 6
 """Textures are kept at this many times the side of the picture: an atlas shows a head, a body, eyes and teeth."""
-_OCCLUSION_CM: Final = 3.0
-"""Radius within which surfaces shade each other from the ambient light."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,71 +80,7 @@ class Renderer:
         self._reflections: dict[int, moderngl.Texture3D] = {}
         self._laps: dict[str, float] | None = None
         self._lap_start = 0.0
-        self._build_targets()
-        self._build_programs()
-
-    def _build_targets(self) -> None:
-        context, size = self._context, (self.size_px, self.size_px)
-        fine = (self.size_px * self._per_side, self.size_px * self._per_side)
-        rows = (self.size_px, self.size_px * self._per_side)
-        half = (self.size_px // 2, self.size_px // 2)
-        self._shadow = context.depth_texture((_SHADOW_PX, _SHADOW_PX))
-        self._shadow.compare_func = "<="
-        self._geometry = context.texture(fine, 4, dtype="u4")
-        self._geometry.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        self._occlusion = context.texture(half, 1)
-        self._backdrop = context.texture(size, 3, alignment=1)
-        self._colors = context.texture(rows, 4)
-        self._white = context.texture((1, 1), 3, b"\xff\xff\xff", alignment=1)
-        for texture in (self._shadow, self._occlusion, self._backdrop):
-            texture.repeat_x = texture.repeat_y = False
-        owner = context.depth_renderbuffer(rows)
-        self._targets = {
-            "shadow": context.framebuffer(depth_attachment=self._shadow),
-            "geometry": context.framebuffer([self._geometry], context.depth_renderbuffer(fine)),
-            "owner": context.framebuffer(depth_attachment=owner),
-            "occlusion": context.framebuffer([self._occlusion]),
-            "shading": context.framebuffer([self._colors], owner),
-            "lenses": context.framebuffer([self._colors]),
-            "picture": context.framebuffer([context.texture(size, 4), context.texture(size, 1, dtype="f4")]),
-        }
-
-    def _build_programs(self) -> None:
-        context = self._context
-        self._frame = context.buffer(reserve=FRAME_BYTES)
-        self._frame.bind_to_uniform_block(0)
-        scale = 0.5 * (REFLECTION_PX - 1) / REFLECTION_PX
-        build = partial(build_program, context, REFLECTION_SCALE=scale, SAMPLES=self._per_side)
-        self._shading = {
-            name: build("screen.vert", "packing", "light", "shade", name, STRANDS=name == "hair")
-            for name in sorted(set(_SHADERS.values()))
-        }
-        self._geometry_programs = {
-            strands: build("surface.vert", "packing", "geometry.frag", STRANDS=strands) for strands in (False, True)
-        }
-        self._shadow_program = build("shadow.vert", "shadow.frag")
-        self._lens_program = build("surface.vert", "packing", "light", "lens")
-        self._screens = {
-            name: build("screen.vert", "packing", f"{name}.frag")
-            for name in ("nothing", "owner", "occlusion", "backdrop", "resolve")
-        }
-        textures = {
-            "surface_texture": self._white,
-            "reflections": None,
-            "shadow_map": self._shadow,
-            "geometry": self._geometry,
-            "occlusion": self._occlusion,
-            "picture": self._backdrop,
-            "colors": self._colors,
-        }
-        screens = (*self._shading.values(), *self._screens.values())
-        self._screen_arrays = {program: context.vertex_array(program, []) for program in screens}
-        for unit, (sampler, texture) in enumerate(textures.items()):
-            if texture is not None:
-                texture.use(unit)
-            for program in (*screens, self._lens_program):
-                if sampler in program:
-                    program[sampler] = unit
+        self._pipeline = Pipeline(self._context, size_px, self._per_side)
 
     def draw(
         self, surfaces: Sequence[Surface], camera: Camera, lighting: Lighting, background: UInt8 | None = None
@@ -171,18 +95,20 @@ class Renderer:
             self._lap(None)
             self._textures.trim()
             self._meshes.trim()
-            self._backdrop.write(np.ascontiguousarray(self._background(lighting) if background is None else background))
+            self._pipeline.backdrop.write(
+                np.ascontiguousarray(self._background(lighting) if background is None else background)
+            )
             self._lap("backdrop")
             drawn = self._upload(surfaces)
             irradiance = self.environments.irradiance[lighting.environment]
-            self._frame.write(frame_block(surfaces, camera, lighting, irradiance, self._per_side))
+            self._pipeline.frame.write(frame_block(surfaces, camera, lighting, irradiance, self._per_side))
             self._lap("upload")
             self._draw_shadow(drawn, has_lamp=bool(np.any(lighting.lamp_color)))
             self._lap("shadow")
             self._draw_geometry(drawn)
             self._lap("geometry")
-            self._begin("occlusion", moderngl.NOTHING)
-            self._fill("occlusion")
+            self._pipeline.begin("occlusion", moderngl.NOTHING)
+            self._pipeline.fill("occlusion")
             self._lap("occlusion")
             self._shade(drawn, lighting.environment)
             self._lap("shading")
@@ -210,15 +136,7 @@ class Renderer:
         if abs(float(np.linalg.norm(lighting.lamp_direction)) - 1) > 1e-3:
             raise DataError(f"the direction of the lamp is a unit vector, got {lighting.lamp_direction}")
         for number, surface in enumerate(surfaces):
-            vertices, normals = surface.vertices, surface.normals
-            if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.shape != normals.shape:
-                raise DataError(
-                    f"surface {number}: vertices and normals are (V, 3), got {vertices.shape, normals.shape}"
-                )
-            if not np.isfinite(vertices).all():
-                raise DataError(f"surface {number}: vertices must be finite")
-            if (surface.texture is None) != (surface.uv is None):
-                raise DataError(f"surface {number}: uv and texture come together")
+            _check_surface(number, surface)
 
     def _upload(self, surfaces: Sequence[Surface]) -> list[_Drawn]:
         used: Counter[Any] = Counter()
@@ -236,61 +154,55 @@ class Renderer:
         return sorted(drawn, key=lambda one: _ORDER.index(one.surface.material))
 
     def _draw_shadow(self, drawn: Sequence[_Drawn], has_lamp: bool) -> None:
-        self._begin("shadow", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._pipeline.begin("shadow", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._context.front_face = "ccw"
-        self._targets["shadow"].clear()
+        self._pipeline.targets["shadow"].clear()
         for surface, mesh, *_ in drawn:
             if has_lamp and surface.material in CASTERS:
-                mesh.render(self._shadow_program)
+                mesh.render(self._pipeline.shadow_program)
 
     def _draw_geometry(self, drawn: Sequence[_Drawn]) -> None:
-        self._begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._pipeline.begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._context.front_face = "cw"  # the picture is drawn upside down, see `clip_from_view`
-        self._targets["geometry"].clear()
+        self._pipeline.targets["geometry"].clear()
         for one in drawn:
             if one.surface.material != Material.LENS:
                 self._draw_one_geometry(one)
         self._context.disable(moderngl.CULL_FACE)
-        self._fill("nothing", 1.0)
+        self._pipeline.fill("nothing", 1.0)
 
     def _draw_one_geometry(self, one: _Drawn) -> None:
-        program = self._geometry_programs[one.surface.material == Material.HAIR]
+        program = self._pipeline.geometry_programs[one.surface.material == Material.HAIR]
         program["surface"] = (one.number, 1.0 if one.texture is None else float(one.texture.width))
         self._cull(one.surface)
         one.mesh.render(program)
 
     def _shade(self, drawn: Sequence[_Drawn], environment: int) -> None:
-        self._begin("owner", moderngl.DEPTH_TEST)
-        self._context.depth_func = "1"
-        self._fill("owner")
-        self._begin("shading", moderngl.DEPTH_TEST)
-        self._context.depth_func = "=="
-        self._reflection_map(environment).use(_REFLECTIONS_UNIT)
-        self._fill("backdrop")
+        self._pipeline.begin("owner", moderngl.DEPTH_TEST, depth_func="1")  # always
+        self._pipeline.fill("owner")
+        self._pipeline.begin("shading", moderngl.DEPTH_TEST, depth_func="==")
+        self._reflection_map(environment).use(REFLECTIONS_UNIT)
+        self._pipeline.fill("backdrop")
         for one in drawn:
             if one.surface.material != Material.LENS:
-                program = self._shading[_SHADERS[one.surface.material]]
+                program = self._pipeline.shading[SHADERS[one.surface.material]]
                 self._set_finish(program, one)
-                program["depth"] = one.number / 256
-                self._screen_arrays[program].render(moderngl.TRIANGLES, vertices=3)
-        self._context.depth_func = "<"
+                self._pipeline.cover(program, one.number / 256)
 
     def _draw_lenses(self, drawn: Sequence[_Drawn]) -> None:
         lenses = [one for one in drawn if one.surface.material == Material.LENS]
-        self._begin("lenses", moderngl.CULL_FACE | moderngl.BLEND)
+        self._pipeline.begin("lenses", moderngl.CULL_FACE | moderngl.BLEND)
         for one in lenses:
-            self._set_finish(self._lens_program, one)
+            self._set_finish(self._pipeline.lens_program, one)
             self._cull(one.surface)
-            one.mesh.render(self._lens_program)
-        self._begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._context.depth_func = "<="
+            one.mesh.render(self._pipeline.lens_program)
+        self._pipeline.begin("geometry", moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         for one in lenses:
             if one.surface.opacity >= _OWNS_FROM:
                 self._draw_one_geometry(one)
-        self._context.depth_func = "<"
 
     def _set_finish(self, program: moderngl.Program, one: _Drawn) -> None:
-        (self._white if one.texture is None else one.texture).use(0)
+        (self._pipeline.white if one.texture is None else one.texture).use(0)
         values = {"tint": (*map(float, one.surface.tint), one.surface.opacity), "roughness": one.surface.roughness}
         for name, value in values.items():
             if name in program:
@@ -302,19 +214,10 @@ class Renderer:
         else:
             self._context.enable(moderngl.CULL_FACE)
 
-    def _begin(self, target: str, flags: int) -> None:
-        self._targets[target].use()
-        self._context.enable_only(flags)
-
-    def _fill(self, screen: str, depth: float = 0.0) -> None:
-        program = self._screens[screen]
-        program["depth"] = depth
-        self._screen_arrays[program].render(moderngl.TRIANGLES, vertices=3)
-
     def _read_picture(self) -> Picture:
-        self._begin("picture", moderngl.NOTHING)
-        self._fill("resolve")
-        size, target = self.size_px, self._targets["picture"]
+        self._pipeline.begin("picture", moderngl.NOTHING)
+        self._pipeline.fill("resolve")
+        size, target = self.size_px, self._pipeline.targets["picture"]
         rgba = np.frombuffer(target.read(components=4, alignment=1), np.uint8).reshape(size, size, 4)
         depth = np.frombuffer(target.read(components=1, attachment=1, dtype="f4", alignment=1), np.float32)
         owner = np.ascontiguousarray(rgba[..., 3])
@@ -338,10 +241,12 @@ class Renderer:
     ) -> dict[str, float]:
         """Mean time of each stage of `draw`, waiting for the GPU after each."""
         self.draw(surfaces, camera, lighting)
-        self._laps = {}
-        for _ in range(repeat):
-            self.draw(surfaces, camera, lighting)
-        laps, self._laps = self._laps, None
+        laps = self._laps = {}
+        try:
+            for _ in range(repeat):
+                self.draw(surfaces, camera, lighting)
+        finally:
+            self._laps = None
         return {name: seconds * 1e3 / repeat for name, seconds in laps.items()}
 
     def _lap(self, name: str | None) -> None:
@@ -362,3 +267,20 @@ class Renderer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_surface(number: int, surface: Surface) -> None:
+    vertices, normals, uv, texture = surface.vertices, surface.normals, surface.uv, surface.texture
+    n = len(vertices)
+    if n == 0 or not vertices.shape == normals.shape == (n, 3):
+        raise DataError(f"surface {number}: vertices and normals are (V, 3), got {vertices.shape}, {normals.shape}")
+    if not (np.isfinite(vertices).all() and np.isfinite(normals).all()):
+        raise DataError(f"surface {number}: vertices and normals must be finite")
+    if (texture is None) != (uv is None):
+        raise DataError(f"surface {number}: uv and texture come together")
+    if uv is not None and uv.shape != (n, 2):
+        raise DataError(f"surface {number}: uv of {n} vertices is ({n}, 2), got {uv.shape}")
+    if texture is not None and (texture.ndim != 3 or texture.shape[2] != 3 or texture.dtype != np.uint8):
+        raise DataError(f"surface {number}: a texture is (H, W, 3) uint8, got {texture.shape} {texture.dtype}")
+    if surface.light is not None and surface.light.shape != (n,):
+        raise DataError(f"surface {number}: light of {n} vertices is ({n},), got {surface.light.shape}")

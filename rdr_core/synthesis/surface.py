@@ -41,7 +41,7 @@ class Surface:
     triangles: np.ndarray
     """(T, 3) int32, counter-clockwise from outside."""
     uv: Float32 | None = None
-    """(V, 2) float32, v down; None where `texture` is None."""
+    """(V, 2) float32 in 0..1, v down (hair: along the strands); None where `texture` is None."""
     texture: UInt8 | None = None
     """(H, W, 3) RGB, sRGB. The renderer keeps it on the GPU by identity (`id`): pass the same array again."""
     tint: Float32 = field(default_factory=lambda: np.ones(3, np.float32))

@@ -12,6 +12,6 @@ vec3 shade() {
     vec3 wrap = vec3(0.3, 0.22, 0.2);
     vec3 diffuse = max(dot(normal, l) + wrap, 0.0) / ((1.0 + wrap) * (1.0 + wrap)) * mix(s, 1.0, 0.15);
     float gloss = min(fresnel(0.03, v_h) * ggx(n_h, v_h, 0.16), 6.0) * s;
-    vec3 sky = mirrored(reflect(-v, normal), 0.05) * (mirrored_share(0.035, 0.05, n_v) * light);
+    vec3 sky = min(mirrored(reflect(-v, normal), 0.05), 8.0) * (mirrored_share(0.025, 0.05, n_v) * light);
     return albedo * (ambient(normal) + diffuse * lamp_color.rgb) * under_lid + sky + gloss * lamp_color.rgb;
 }

@@ -9,6 +9,6 @@ vec3 shade() {
     float v_h = clamp(dot(v, h), 0.0, 1.0);
     float rough = clamp(roughness, 0.1, 1.0);
     float gloss = fresnel(0.045, v_h) * ggx(clamp(dot(normal, h), 0.0, 1.0), v_h, rough);
-    vec3 sky = mirrored(reflect(-v, normal), rough) * (mirrored_share(0.045, rough, n_v) * highlight_occlusion(n_v));
+    vec3 sky = mirrored(reflect(-v, normal), rough) * (mirrored_share(0.045, rough, n_v) * light * light);
     return albedo * ambient(normal) * light + sky + (albedo + gloss) * (n_l * shadow(normal) * light) * lamp_color.rgb;
 }

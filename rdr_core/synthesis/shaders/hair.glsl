@@ -21,6 +21,7 @@ vec3 shade() {
     float open = light * light;  // light has to get in between the strands
     vec3 across = normalize(v - strands * dot(v, strands));
     vec3 bent = normalize(mix(normal, across, 0.5));
-    vec3 sky = mirrored(reflect(-v, bent), 0.5) * (0.02 + 0.25 * albedo);
+    vec3 sky = mirrored(reflect(-v, bent), 0.5);
+    sky = mix(sky, vec3(dot(sky, vec3(0.3, 0.6, 0.1))), 0.5) * (0.02 + 0.25 * albedo);  // strands mix what is around
     return albedo * ambient(normal) * light + sky * open + (diffuse + gloss) * s * lamp_color.rgb;
 }

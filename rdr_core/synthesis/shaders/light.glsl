@@ -80,6 +80,6 @@ float highlight_occlusion(float n_v) {  // what is shut out of the ambient light
 }
 
 vec3 film(vec3 radiance) {  // filmic response (after Narkowicz), then sRGB
-    vec3 x = mix(vec3(dot(radiance, vec3(0.3, 0.6, 0.1))), radiance, 0.92) * 0.62;
+    vec3 x = mix(vec3(dot(radiance, vec3(0.3, 0.6, 0.1))), radiance, 0.87) * 0.62;  // the curve itself saturates
     return pow(clamp(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0), vec3(0.4545));
 }

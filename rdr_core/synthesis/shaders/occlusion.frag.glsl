@@ -1,4 +1,5 @@
 // How much of the hemisphere above each point the surfaces nearby leave open, from what the geometry pass saw.
+in vec2 across;
 uniform usampler2D geometry;
 out float open;
 
@@ -17,7 +18,7 @@ vec3 seen_at(vec2 sample_px, out uvec4 seen) {
 }
 
 void main() {
-    vec2 here = (floor(gl_FragCoord.xy) * 2.0 + 1.0) * sight.w;
+    vec2 here = floor(across * vec2(textureSize(geometry, 0))) + 0.5;
     uvec4 seen, other;
     vec3 p = seen_at(here, seen);
     vec3 n = unpack_normal(seen.x);

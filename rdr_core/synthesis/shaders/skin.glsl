@@ -22,8 +22,8 @@ vec3 shade() {
     // Scattered light comes out beside where it went in: red the farthest, so it sees the smoothest surface, the
     // farthest round the terminator and into the edge of a shadow.
     float s = shadow(n);
-    vec3 shadows = mix(vec3(s), vec3(sqrt(s)), is_skin * vec3(0.7, 0.2, 0.1));
-    vec3 wrap = is_skin * vec3(0.32, 0.14, 0.08);
+    vec3 shadows = mix(vec3(s), vec3(sqrt(s)), is_skin * vec3(0.5, 0.15, 0.1));
+    vec3 wrap = is_skin * vec3(0.27, 0.13, 0.08);
     float smooth_n_l = dot(n, l);
     float fine_n_l = dot(fine, l);
     vec3 n_l = vec3(mix(fine_n_l, smooth_n_l, 0.7 * is_skin), mix(fine_n_l, smooth_n_l, 0.25 * is_skin), fine_n_l);
@@ -33,7 +33,7 @@ vec3 shade() {
     vec3 h = normalize(l + v);
     float n_h = clamp(dot(fine, h), 0.0, 1.0);
     float v_h = clamp(dot(v, h), 0.0, 1.0);
-    float oily = clamp(0.85 + 2.0 * detail, 0.25, 1.5) * mix(0.35, 1.0, is_skin);
+    float oily = clamp(0.75 + 2.0 * detail, 0.2, 1.4) * mix(0.35, 1.0, is_skin);
     float rough = clamp(roughness, 0.25, 0.8);
     float lobes = 0.8 * ggx(n_h, v_h, rough + 0.06) + 0.2 * ggx(n_h, v_h, rough * 0.64);
     float gloss = fresnel(0.028, v_h) * lobes * max(fine_n_l, 0.0) * s * oily;

@@ -352,10 +352,15 @@ def test_bad_input_is_named(renderer: Renderer) -> None:
         renderer.draw([good], STRAIGHT, light(7), BLACK)
     with pytest.raises(DataError, match="unit vector"):
         renderer.draw([good], STRAIGHT, light(lamp_direction=np.zeros(3, np.float32)), BLACK)
-    with pytest.raises(DataError, match="surface 0: vertices must be finite"):
+    with pytest.raises(DataError, match="surface 0: vertices and normals must be finite"):
         renderer.draw([square(0, float("nan"), 0, 5)], STRAIGHT, light(), BLACK)
     wrong = Surface(Material.SKIN, good.vertices, good.normals, good.triangles + 3)
     with pytest.raises(DataError, match="index the 4 vertices"):
         renderer.draw([wrong], STRAIGHT, light(), BLACK)
     with pytest.raises(DataError, match="uv and texture come together"):
         renderer.draw([square(0, 0, 0, 5, texture=BLACK)], STRAIGHT, light(), BLACK)
+    with pytest.raises(DataError, match=r"light of 4 vertices is \(4,\), got \(3,\)"):
+        renderer.draw([square(0, 0, 0, 5, light=np.ones(3, np.float32))], STRAIGHT, light(), BLACK)
+    grey = square(0, 0, 0, 5, uv=np.zeros((4, 2), np.float32), texture=BLACK[..., 0])
+    with pytest.raises(DataError, match=r"a texture is \(H, W, 3\) uint8"):
+        renderer.draw([good, grey], STRAIGHT, light(), BLACK)
