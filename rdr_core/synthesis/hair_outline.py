@@ -15,6 +15,8 @@ _WIDTH_PX: Final = 110
 """Side at which pictures are segmented."""
 _REACH_CM: Final = 4.5
 """Hair further than this from the skull is left where it is."""
+_LIKELY_CM: Final = 3.0
+"""Within this of the skull, what does not look like the background is hair."""
 _THINNEST_CM: Final = -0.8
 _RAYS: Final = 72
 _LOW_RAD: Final = 0.35
@@ -41,7 +43,7 @@ def find_hair(image: UInt8, place: Float32, mesh: HeadMesh, head: np.ndarray, sc
     bottom = int(np.clip((place[mesh.face, 1].max() + 0.5 * scale) * factor, 8, len(small)))
     hint = np.full(bald.shape, cv2.GC_BGD, np.uint8)
     hint[_grown(bald, _REACH_CM * cm) > 0] = cv2.GC_PR_BGD
-    hint[_grown(bald, 0.6 * cm) > 0] = cv2.GC_PR_FGD
+    hint[_grown(bald, _LIKELY_CM * cm) > 0] = cv2.GC_PR_FGD
     face = np.zeros_like(bald)
     hull = cv2.convexHull((place[mesh.face & (mesh.scalp < 0.1)] * factor).astype(np.float32)).round().astype(np.int32)
     cv2.fillConvexPoly(face, hull, 1)
@@ -111,7 +113,7 @@ def hair_thickness(
 def _polar(mask: Float32, center: Float32, reach: int) -> Float32:
     """(P, P) -> (rays, reach), rays clockwise from the picture's right."""
     middle = (float(center[0]) - 0.5, float(center[1]) - 0.5)
-    return cv2.warpPolar(mask, (reach, _RAYS), middle, reach, cv2.INTER_LINEAR)
+    return cv2.warpPolar(mask, (reach, _RAYS), middle, reach, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS)
 
 
 def _smooth_round(values: Float32) -> Float32:

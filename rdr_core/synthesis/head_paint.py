@@ -58,9 +58,8 @@ def to_lab(colors: Float32) -> Float32:
 
 def skin_of(colors: Float32, seen: Float32, mesh: HeadMesh) -> Skin:
     """Learn skin from the seen vertices (N, 3), (N,) of the face; the middle half, for beards, brows and glasses."""
-    lab = to_lab(colors[(seen > 0.6) & mesh.face])
-    if len(lab) < 20:
-        lab = to_lab(colors[mesh.face])
+    clear = (seen > 0.6) & mesh.face
+    lab = to_lab(colors[clear if clear.sum() >= 20 else mesh.face])
     middle = np.median(lab, axis=0)
     distance = np.abs(lab - middle).sum(axis=1)
     lab = lab[distance <= np.quantile(distance, 0.6)]
@@ -133,7 +132,8 @@ def hair_strands(picture: Float32, hair_only: Float32) -> UInt8:
     Returns:
         (S, S) uint8 brightness over its own blur, 128 for 1; its edges fit together.
     """
-    inside = cv2.distanceTransform((hair_only > 0.6).astype(np.uint8), cv2.DIST_L2, 3)
+    hair = cv2.copyMakeBorder((hair_only > 0.6).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    inside = cv2.distanceTransform(hair, cv2.DIST_L2, 3)[1:-1, 1:-1]  # the picture's edge ends the hair, too
     y, x = np.unravel_index(inside.argmax(), inside.shape)
     half = int(min(inside[y, x] * 0.7, y, x, len(inside) - 1 - y, len(inside) - 1 - x, _TILE_PX // 2))
     if 2 * half < _SMALLEST_STRAND_PX:
