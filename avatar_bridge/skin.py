@@ -19,7 +19,8 @@ from avatar_bridge.avatar import SKIN
 from avatar_bridge.errors import AvatarError, BridgeError
 from rdr_core.face_model.dynamic_expression_model import default_face_model
 from rdr_core.landmarks import LIPS_INNER
-from rdr_core.synthesis.skin import chart_mask, fill_outside, paint_lips_shut
+from rdr_core.synthesis.skin import chart_mask, fill_outside, nearest_inside, paint_lips_shut
+
 
 def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 88) -> None:
     """Write the skin as JPEG; it appears only when it is whole."""
@@ -34,7 +35,7 @@ def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 
     with np.load(data / "valid_bilinear.npz", allow_pickle=False) as valid:
         valid_uv = valid["uv"].astype(np.float32)[valid["tri"]]
     image = paint_lips_shut(image, topology.uv[topology.landmarks[LIPS_INNER]] * size)
-    filled = fill_outside(image, chart_mask(topology.triangle_uv, size) & chart_mask(valid_uv, size))
+    filled = fill_outside(image, nearest_inside(chart_mask(topology.triangle_uv, size) & chart_mask(valid_uv, size)))
     temporary = out.with_name(f".{out.stem}.part.jpg")
     cv2.imwrite(str(temporary), filled, [cv2.IMWRITE_JPEG_QUALITY, quality])
     os.replace(temporary, out)

@@ -82,6 +82,7 @@ def label_of(
     camera: Camera,
     picture: DepthPicture | None = None,
     source: str = "synthetic",
+    face: Float32 | None = None,
 ) -> FaceLabel:
     """Label a head of the face model.
 
@@ -97,8 +98,10 @@ def label_of(
         camera: that saw it.
         picture: what hides what; without it every landmark counts as visible.
         source: where the picture comes from.
+        face: (n, 3) the head's subset vertices, where they are known already; model frame, cm.
     """
-    face = combine(*model.landmark_tensor.contract_identity(alpha_id), alpha_exp)
+    if face is None:
+        face = combine(*model.landmark_tensor.contract_identity(alpha_id), alpha_exp)
     view = placement.points(face)
     on_outline = landmarks_on_outline(model.topology, camera.project(view)).on(view)
     shape = camera.project(on_outline)

@@ -6,13 +6,14 @@ Model frame, cm. E: expressions (46).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 from scipy import sparse
 
+from rdr_core.face_model.dynamic_expression_model import combine
 from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, unit_sphere
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.synthesis.camera import HeadPlacement
@@ -25,6 +26,8 @@ from rdr_core.types import Float32, UInt8
 _SHOULDERS_FOLLOW: Final = (0.35, 1.0)
 """How much of the head's yaw the shoulders take part in; little of its pitch and roll."""
 _MOST_TWIST_RAD: Final = 1.0
+_BESIDE_NOSE: Final = [1, 2, 14, 15, 28, 29, 30]
+"""Landmarks whose texels show plain skin."""
 _MOVES_CM: Final = 1e-4
 """What moves less under every expression stands still."""
 _IDENTITY_LIMIT: Final = 2.5
@@ -135,6 +138,8 @@ class Person:
         self._twist = wardrobe.twist(self._skin.neutral) * wardrobe.neck
         rng = np.random.default_rng(looks.tone_seed)
         self._texture = vary_tone(wardrobe.skin(looks.measured), rng)
+        subset = model.topology.subset
+        self._subset = neutral[subset], np.ascontiguousarray(offsets[:, subset])
         hairy = np.zeros(len(wardrobe.head_mesh.triangles), bool)
         hairy[wardrobe.hair_triangles(looks.measured)] = True
         self._bare, self._hairy = wardrobe.head_mesh.triangles[~hairy], wardrobe.head_mesh.triangles[hairy]
@@ -159,6 +164,19 @@ class Person:
         vertices = (wig.vertices + moved).astype(np.float32)
         normals = vertex_normals(vertices, wig.triangles, normal_gather(wig.triangles, len(vertices)))
         return vertices, normals, vary_tone(wig.texture, rng)
+
+    def landmark_vertices(self, alpha_exp: Float32) -> Float32:
+        """(E,) -> (n, 3) vertices of the face model's landmark subset, model frame, cm."""
+        return combine(*self._subset, alpha_exp)
+
+    @cached_property
+    def skin_color(self) -> Float32:
+        """(3,) linear RGB of the cheeks."""
+        topology, size = self._wardrobe.model.topology, len(self._texture)
+        assert topology.uv is not None  # `SkinMaker` has seen to that
+        nose = topology.uv[topology.landmarks[_BESIDE_NOSE]]
+        x, y = np.clip(nose * size, 0, size - 1).astype(int).T
+        return ((np.median(self._texture[y, x], axis=0) / 255) ** 2.2).astype(np.float32)
 
     def surfaces(self, alpha_exp: Float32, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
         """Pose the person.

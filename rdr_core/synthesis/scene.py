@@ -10,7 +10,7 @@ import numpy as np
 
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
 from rdr_core.synthesis.camera import CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
 from rdr_core.synthesis.environment import Environments
 from rdr_core.synthesis.expressions import sample_expression
@@ -24,6 +24,9 @@ from rdr_core.synthesis.surface import Camera, Lighting, Surface
 from rdr_core.synthesis.wardrobe import Wardrobe
 from rdr_core.types import Float32, UInt8
 
+_LEAST_VISIBLE: Final = 16
+"""A face of which fewer landmarks are seen (a wig in profile, a hand) is drawn again, otherwise posed."""
+_TRIES: Final = 3
 _FROM_BEHIND: Final = 0.4
 """Share of the pictures without a face that show a head from behind."""
 
@@ -54,8 +57,10 @@ class Scene:
     surfaces: list[Surface]
     head: range
     """Numbers of the surfaces, counted from 1, on which landmarks lie."""
-    alpha_id: Float32
+    person: Person
     alpha_exp: Float32
+    face: Float32
+    """(n, 3) vertices of the face model's landmark subset, model frame, cm."""
     placement: HeadPlacement
     camera: Camera
     lighting: Lighting
@@ -79,9 +84,14 @@ class Studio:
         rng = np.random.default_rng((self.seed, number))
         if rng.random() < self.config.no_face:
             return develop(rng, self._without_face(rng, number)), None
-        scene = self.scene(rng, self.person(number // self.config.per_person))
-        picture = self.renderer.draw(scene.surfaces, scene.camera, scene.lighting)
-        return develop(rng, picture.rgb), self.label(scene, picture)
+        person = self.person(number // self.config.per_person)
+        for _ in range(_TRIES):
+            scene = self.scene(rng, person)
+            picture = self.renderer.draw(scene.surfaces, scene.camera, scene.lighting)
+            label = self.label(scene, picture)
+            if label.visible.sum() >= _LEAST_VISIBLE:
+                break
+        return develop(rng, picture.rgb), label
 
     def person(self, number: int) -> Person:
         """Person `number` of the seed; the last one is kept."""
@@ -97,18 +107,19 @@ class Studio:
         euler = sample_pose(rng) if euler_rad is None else euler_rad
         placement = HeadPlacement(euler, self._pivot)
         surfaces = person.surfaces(alpha_exp, placement, sample_shoulders(rng, euler))
-        subset = combine(*self.model.landmark_tensor.contract_identity(person.alpha_id), alpha_exp)
-        landmarks = placement.points(subset[self.model.topology.landmarks_in_subset])
-        surfaces += sample_occluders(rng, landmarks)
+        face = person.landmark_vertices(alpha_exp)
+        landmarks = placement.points(face[self.model.topology.landmarks_in_subset])
+        surfaces += sample_occluders(rng, landmarks, skin=person.skin_color)
         camera = sample_camera(rng, self.config.size_px, landmarks, self.config.camera)
         lighting = sample_lighting(rng, self.environments)
         head = range(1, 1 + person.n_head)
-        return Scene(surfaces, head, person.alpha_id, alpha_exp, placement, camera, lighting)
+        return Scene(surfaces, head, person, alpha_exp, face, placement, camera, lighting)
 
     def label(self, scene: Scene, picture: Picture) -> FaceLabel:
         """Return Q*, S* and what is seen of them."""
         seen = DepthPicture(picture.depth, picture.owner, scene.head)
-        return label_of(self.model, scene.alpha_id, scene.alpha_exp, scene.placement, scene.camera, seen)
+        alpha_id, alpha_exp = scene.person.alpha_id, scene.alpha_exp
+        return label_of(self.model, alpha_id, alpha_exp, scene.placement, scene.camera, seen, face=scene.face)
 
     def _without_face(self, rng: np.random.Generator, number: int) -> UInt8:
         if rng.random() < _FROM_BEHIND:

@@ -18,6 +18,8 @@ from rdr_core.types import Float32, UInt8
 
 _MARGIN_PX: Final = 3
 """Pixels at the rim of a chart that already mix with what is beside it."""
+_BROW_SPREAD: Final = (0.085, 0.032)
+"""How far around a brow the skin moves with it, width and height, share of the atlas."""
 _DARKER: Final = 4
 """How much darker than the skin around it, of 255, a brow is at least."""
 _SLIT_SHADE: Final = 0.5
@@ -32,13 +34,18 @@ def chart_mask(triangle_uv: Float32, size: int) -> UInt8:
     return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=_MARGIN_PX)
 
 
-def fill_outside(image: UInt8, mask: UInt8) -> UInt8:
-    """Give every pixel outside the mask the colour of the nearest one inside."""
+def nearest_inside(mask: UInt8) -> np.ndarray:
+    """(H, W) mask -> (H, W) flat number of the nearest pixel inside it."""
     _, labels = cv2.distanceTransformWithLabels(255 - mask, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    inside = mask > 0
-    colors = np.zeros((labels.max() + 1, 3), np.uint8)
-    colors[labels[inside]] = image[inside]
-    return np.where(inside[..., None], image, colors[labels])
+    inside = np.flatnonzero(mask)
+    pixel_of = np.zeros(labels.max() + 1, np.int64)
+    pixel_of[labels.ravel()[inside]] = inside
+    return pixel_of[labels]
+
+
+def fill_outside(image: UInt8, nearest: np.ndarray) -> UInt8:
+    """Give every pixel the colour of the nearest one inside a mask, see `nearest_inside`."""
+    return image.reshape(-1, image.shape[-1])[nearest]
 
 
 def paint_lips_shut(image: UInt8, inner_lips_px: Float32, margin_px: int = 4) -> UInt8:
@@ -68,12 +75,12 @@ class SkinMaker:
             raise AssetError("this face model has no texture coordinates, so that no skin fits it")
         self.size = size
         on_both = chart_mask(topology.triangle_uv, size) & chart_mask(head_uv, size)
-        self.mask = on_both | chart_mask(body_uv, size)
+        self._nearest = nearest_inside(on_both | chart_mask(body_uv, size))
         self.landmarks_px = topology.uv[topology.landmarks] * size
 
     def make(self, path: Path) -> UInt8:
         """Read an atlas and fit it: charts widened, lips shut, eyebrows under their landmarks."""
-        image = fill_outside(read_atlas(path, self.size), self.mask)
+        image = fill_outside(read_atlas(path, self.size), self._nearest)
         image = paint_lips_shut(image, self.landmarks_px[LIPS_INNER], max(2, self.size // 256))
         return align_brows(image, self.landmarks_px)
 
@@ -82,18 +89,19 @@ def align_brows(image: UInt8, landmarks_px: Float32) -> UInt8:
     """Move the painted eyebrows under their landmarks, (68, 2) px: the face model says where a brow is, each atlas has
     it elsewhere by some millimetres."""
     size = image.shape[0]
-    shift = np.zeros((size, size), np.float32)
+    image = image.copy()
     for brow, eye in ((BROW_RIGHT, EYE_RIGHT), (BROW_LEFT, EYE_LEFT)):
         points = landmarks_px[brow]
         found = find_brow(image, points, float(points[:, 1].mean() - landmarks_px[eye, 1].mean()))
-        offset = np.float32(found - points[:, 1].mean())
         # the skin between eye and hairline gives way; lids and hairline stay
-        center, spread = points.mean(axis=0), np.array([0.085, 0.032]) * size
-        y, x = np.mgrid[:size, :size].astype(np.float32)
-        near = np.exp(-0.5 * (np.abs((x - center[0]) / spread[0]) ** 4 + np.abs((y - center[1]) / spread[1]) ** 2))
-        shift += offset * near.astype(np.float32)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    return cv2.remap(image, x, y + shift, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        center, spread = points.mean(axis=0), np.array(_BROW_SPREAD) * size
+        low = np.clip(center - spread * (2, 4), 0, size).astype(int)
+        high = np.clip(center + spread * (2, 4), 0, size).astype(int)
+        y, x = np.mgrid[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+        away = np.abs((x - center[0]) / spread[0]) ** 4 + ((y - center[1]) / spread[1]) ** 2
+        moved = y + np.float32(found - points[:, 1].mean()) * np.exp(-0.5 * away).astype(np.float32)
+        image[low[1] : high[1], low[0] : high[0]] = cv2.remap(image, x, moved, cv2.INTER_LINEAR)
+    return image
 
 
 def find_brow(image: UInt8, points: Float32, above_eye: float) -> float:
