@@ -104,6 +104,8 @@ def weighted_shards(patterns: Sequence[str]) -> list[tuple[ShardSet, float]]:
     plain, sets = [], []
     for pattern in patterns:
         if match := _WEIGHTED.fullmatch(pattern):
+            if float(match[2]) == 0:
+                raise ConfigError(f"{pattern}: a weight of 0 shows none of them: leave them out")
             sets.append((ShardSet.open(match[1]), float(match[2])))
         else:
             plain.append(pattern)

@@ -225,6 +225,8 @@ def test_train_on_shards_alone(
     assert not (run / "fits.npz").exists()
     message = fails(capsys, "train", "live", "--shards", tmp_path / "none.json", "--mix", 1, "--out", run)
     assert "no such manifest of shards" in message
+    message = fails(capsys, "train", "live", "--shards", f"{manifest}=0", "--mix", 1, "--out", run)
+    assert "a weight of 0 shows none of them" in message
     with pytest.raises(SystemExit):
         main(["train", "live", "--shards", str(manifest), "--mix", "1.5", "--out", str(run)])
     assert "mix is a share over 0 and up to 1, got 1.5" in capsys.readouterr().err

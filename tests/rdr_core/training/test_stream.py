@@ -54,6 +54,23 @@ def test_the_same_batches_whoever_makes_them(sampler: Sampler, workers: int) -> 
     assert not multiprocessing.active_children()
 
 
+def test_shards_of_the_web(write_set: Any, web: Any, tmp_path: Path) -> None:
+    """Two processes draw what one draws from disk, and fetch every shard once together."""
+    local = ShardFaces(ShardSet.open(str(write_set(web.folder))))
+    remote = ShardFaces(ShardSet.open(f"{web.url}drawn.json"), tmp_path / "spool")
+    (tmp_path / "spool").mkdir()
+    here, there = (
+        Sampler([(source, 1.0)], (), AugmentConfig(), crop_size=64, batch_size=5, no_face=0.1, seed=0)
+        for source in (local, remote)
+    )
+    batches = stream(there, 0, workers=2)
+    for number in range(6):
+        torch.testing.assert_close(next(batches).image, here.batch(number).image, rtol=0, atol=0)
+    batches.close()
+    here.close()
+    assert sorted(web.requests) == ["/drawn-000000.tar", "/drawn-000001.tar", "/drawn-000002.tar", "/drawn.json"]
+
+
 def test_an_error_in_the_thread_reaches_the_consumer(sampler: Sampler, fitted: FittedFaces) -> None:
     for name in fitted.names:
         fitted.images[name] = np.zeros((0, 0, 3), np.uint8)  # a picture that cannot be warped
