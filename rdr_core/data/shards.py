@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,9 +81,14 @@ def write_shards(
     tasks = [_Task(folder, name, n, samples_of_shard) for n in range(n_shards) if shard_file(name, n) not in done]
     manifest.save(path)
     write = _write_here if jobs == 1 or len(tasks) < 2 else _write_in_processes
-    for entry in write(tasks, min(jobs, len(tasks)), progress, stop):
-        manifest = manifest.with_shard(entry)
-        manifest.save(path)
+    try:
+        with closing(write(tasks, min(jobs, len(tasks)), progress, stop)) as entries:
+            for entry in entries:
+                manifest = manifest.with_shard(entry)
+                manifest.save(path)
+    finally:
+        for unfinished in folder.glob(f".{name}-*.part.tar"):  # of processes that were killed, now or before
+            unfinished.unlink(missing_ok=True)
     return manifest
 
 
@@ -122,7 +128,7 @@ class _Task:
 
 def _write_here(
     tasks: list[_Task], jobs: int, progress: Callable[[int], object], stop: Callable[[], bool]
-) -> Iterator[ShardEntry]:
+) -> Generator[ShardEntry]:
     for task in tasks:
         if stop():
             return
@@ -157,7 +163,7 @@ def _run_in_process(task: _Task) -> ShardEntry:
 
 def _write_in_processes(
     tasks: list[_Task], jobs: int, progress: Callable[[int], object], stop: Callable[[], bool]
-) -> Iterator[ShardEntry]:
+) -> Generator[ShardEntry]:
     context = multiprocessing.get_context("spawn")  # forked processes would share GL contexts and thread pools
     made, cancel = context.Value("q", 0), context.Event()
     reported = 0

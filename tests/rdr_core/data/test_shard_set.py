@@ -63,6 +63,7 @@ def test_union_of_licences(licences: list[str], union: str) -> None:
 def test_unfinished_shards_are_left_out(write_set: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_set(tmp_path)
     (tmp_path / "drawn-000003.tar").write_bytes(b"half")
+    (tmp_path / ".drawn-000004.part.tar").write_bytes(b"being written")
     with caplog.at_level(logging.WARNING):
         assert ShardSet.open(str(tmp_path)).samples == 12
     assert "drawn-000003.tar: not recorded in drawn.json" in caplog.text

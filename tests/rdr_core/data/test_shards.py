@@ -209,4 +209,4 @@ def test_killed_or_stopped_and_started_again(end: int, tmp_path: Path, write_set
 def test_a_process_that_dies_is_said_in_one_line(parts: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a process that made a shard died"):
         write_shards(tmp_path, "s", partial(os._exit), 2, **FACTS, jobs=2)
-    assert not list(tmp_path.glob("*.tar"))
+    assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
