@@ -51,8 +51,8 @@ class CoreTensor:
 
     def contract_identity(self, alpha_id: Float32) -> tuple[Float32, Float32]:
         """C_B x2 alpha_id, Eq. (2): (I,) -> neutral (N, 3) and expression offsets (E, N, 3), cm."""
-        slices = self.vertex_factor @ np.tensordot(self.core, alpha_id, axes=(1, 0))
-        slices = slices.T.reshape(self.n_expressions + 1, self.n_vertices, 3)
+        slices = np.tensordot(self.core, alpha_id, axes=(1, 0)).T @ self.vertex_factor.T  # each slice in one block
+        slices = slices.reshape(self.n_expressions + 1, self.n_vertices, 3)
         return slices[0], slices[1:]
 
 

@@ -18,6 +18,8 @@ from rdr_core.types import Float32
 _MOUTH_DEPTH_CM: Final = (5.0, 11.0)
 """z of the dark throat and of the lit front teeth on the mean face."""
 _THROAT_LIGHT: Final = 0.12
+_SOCKET_CM: Final = 2.4
+"""Accessories nearer than this to the middle of an eye are its socket."""
 _TOOTH: Final = 0.6
 """Accessories as bright as that are teeth; the rest is gums, tongue and sockets."""
 
@@ -44,8 +46,10 @@ class HeadParts:
     """Of the skin's normals."""
     eyeballs: list[np.ndarray]
     """Vertices of each eyeball among the accessories."""
-    inner: list[InnerPart]
-    """Teeth, then the rest of the mouth."""
+    sockets: InnerPart
+    """What is seen beside the eyeballs."""
+    mouth: list[InnerPart]
+    """Teeth, then gums and tongue; hidden while the lips are closed."""
 
     @classmethod
     def of(cls, model: DynamicExpressionModel) -> HeadParts:
@@ -54,18 +58,22 @@ class HeadParts:
             raise AssetError("this face model has no eyes and teeth: synthesis needs the default one")
         eyeballs = find_eyeballs(model.accessories)
         gather = normal_gather(model.topology.triangles, model.tensor.n_vertices)
-        inner = _inner_parts(model.accessories, np.concatenate(eyeballs), model.identity_mean)
-        return cls(gather, eyeballs, inner)
+        sockets, teeth, gums = _inner_parts(model.accessories, eyeballs, model.identity_mean)
+        return cls(gather, eyeballs, sockets, [teeth, gums])
 
 
-def _inner_parts(accessories: Accessories, eyeballs: np.ndarray, identity_mean: Float32) -> list[InnerPart]:
+def _inner_parts(accessories: Accessories, eyeballs: list[np.ndarray], identity_mean: Float32) -> list[InnerPart]:
+    """Eye sockets, teeth, and the rest."""
     neutral = accessories.tensor.contract_identity(identity_mean)[0]
-    rest = np.setdiff1d(np.arange(len(neutral)), eyeballs)
+    rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate(eyeballs))
     is_tooth = accessories.colors.min(axis=1) > _TOOTH
+    eyes = np.stack([neutral[ball].mean(axis=0) for ball in eyeballs])
+    near_eye = np.linalg.norm(neutral[:, None] - eyes, axis=2).min(axis=1) < _SOCKET_CM
     far, near = _MOUTH_DEPTH_CM
     lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((neutral[:, 2] - far) / (near - far), 0, 1) ** 2
     parts = []
-    for material, wanted in ((Material.TEETH, is_tooth), (Material.MOUTH, ~is_tooth)):
+    wanted_of = ((Material.MOUTH, near_eye), (Material.TEETH, is_tooth), (Material.MOUTH, ~is_tooth & ~near_eye))
+    for material, wanted in wanted_of:
         vertices = rest[wanted[rest]]
         inside = np.isin(accessories.triangles, vertices).all(axis=1)
         triangles = np.searchsorted(vertices, accessories.triangles[inside]).astype(np.int32)

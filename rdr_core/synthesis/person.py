@@ -17,7 +17,8 @@ from rdr_core.face_model.dynamic_expression_model import combine
 from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, unit_sphere
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.synthesis.camera import HeadPlacement
-from rdr_core.synthesis.normals import normal_gather, vertex_normals
+from rdr_core.synthesis.head_parts import InnerPart
+from rdr_core.synthesis.normals import vertex_normals
 from rdr_core.synthesis.skin import vary_tone
 from rdr_core.synthesis.surface import Material, Surface
 from rdr_core.synthesis.wardrobe import TWIST_PIVOT, Measured, Wardrobe
@@ -26,10 +27,11 @@ from rdr_core.types import Float32, UInt8
 _SHOULDERS_FOLLOW: Final = (0.35, 1.0)
 """How much of the head's yaw the shoulders take part in; little of its pitch and roll."""
 _MOST_TWIST_RAD: Final = 1.0
+_UPPER_LIP: Final = [61, 62, 63]
+_LOWER_LIP: Final = [67, 66, 65]
+_LIPS_APART_CM: Final = 0.08
 _BESIDE_NOSE: Final = [1, 2, 14, 15, 28, 29, 30]
 """Landmarks whose texels show plain skin."""
-_MOVES_CM: Final = 1e-4
-"""What moves less under every expression stands still."""
 _IDENTITY_LIMIT: Final = 2.5
 """Identity coefficients stay within so many standard deviations."""
 _TEETH: Final = (0.62, 0.57, 0.48)
@@ -50,25 +52,17 @@ class _Part:
 
     neutral: Float32
     """(N, 3)."""
-    moving: np.ndarray
-    """(M,) vertices that any expression moves."""
     offsets: Float32
-    """(E, 3 M) of these."""
+    """(E, N, 3)."""
     triangles: np.ndarray
     gather: sparse.csr_array
     """(N, T) sums the triangles' normals at the vertices."""
 
-    @classmethod
-    def of(cls, neutral: Float32, offsets: Float32, triangles: np.ndarray, gather: sparse.csr_array) -> _Part:
-        """(N, 3) and (E, N, 3) -> part."""
-        moving = np.flatnonzero(np.abs(offsets).max(axis=(0, 2)) > _MOVES_CM)
-        flat = np.ascontiguousarray(offsets[:, moving].reshape(len(offsets), -1))
-        return cls(np.ascontiguousarray(neutral), moving, flat, triangles, gather)
-
     def posed(self, alpha_exp: Float32) -> Float32:
-        """(E,) -> (N, 3)."""
+        """(E,) -> (N, 3). Few expressions are active at a time, and a product with all would read them all."""
         vertices = self.neutral.copy()
-        vertices[self.moving] += (alpha_exp @ self.offsets).reshape(-1, 3)
+        for number in np.flatnonzero(alpha_exp):
+            vertices += alpha_exp[number] * self.offsets[number]
         return vertices
 
     def normals(self, vertices: Float32) -> Float32:
@@ -123,8 +117,7 @@ IRISES: Final = (
 class Person:
     """Meshes of one identity in one outfit.
 
-    alpha_id: (I,).  n_head: how many of its surfaces belong to the head (skin, two eyes, teeth, mouth, painted hair);
-    landmarks lie on these.
+    alpha_id: (I,).
     """
 
     def __init__(self, wardrobe: Wardrobe, alpha_id: Float32, looks: Looks) -> None:
@@ -134,26 +127,21 @@ class Person:
         neutral, offsets = model.blendshapes(alpha_id)
         shift = _follow(wardrobe, measured, neutral)
         parts = wardrobe.parts
-        self._skin = _Part.of(neutral + shift, offsets, model.topology.triangles, parts.gather)
+        self._skin = _Part(neutral + shift, offsets, model.topology.triangles, parts.gather)
         self._twist = wardrobe.twist(self._skin.neutral) * wardrobe.neck
         rng = np.random.default_rng(looks.tone_seed)
         self._texture = vary_tone(wardrobe.skin(looks.measured), rng)
         subset = model.topology.subset
         self._subset = neutral[subset], np.ascontiguousarray(offsets[:, subset])
-        hairy = np.zeros(len(wardrobe.head_mesh.triangles), bool)
-        hairy[wardrobe.hair_triangles(looks.measured)] = True
-        self._bare, self._hairy = wardrobe.head_mesh.triangles[~hairy], wardrobe.head_mesh.triangles[hairy]
-        self.n_head = 5 + bool(len(self._hairy))
         self._iris = eye_texture(*IRISES[looks.iris])
         assert model.accessories is not None  # `HeadParts` has seen to that
         inner, inner_offsets = model.accessories.tensor.contract_identity(alpha_id)
         self._eyes = [_eye(inner[ball]) for ball in parts.eyeballs]
-        self._inner = [
-            _Part.of(inner[p.vertices], inner_offsets[:, p.vertices], p.triangles, p.gather) for p in parts.inner
+        self._sockets, *self._mouth = [
+            _Part(inner[p.vertices], inner_offsets[:, p.vertices], p.triangles, p.gather)
+            for p in (parts.sockets, *parts.mouth)
         ]
-        self._body, self._body_twist = measured.body, wardrobe.twist(measured.body)
-        body = wardrobe.shoulders.triangles
-        self._body_normals = vertex_normals(measured.body, body, normal_gather(body, len(measured.body)))
+        self._measured = measured
         self._wig = None if looks.wig is None else self._fit_wig(looks.wig, rng)
 
     def _fit_wig(self, name: str, rng: np.random.Generator) -> tuple[Float32, Float32, UInt8]:
@@ -162,7 +150,7 @@ class Person:
         own = wardrobe.people[wardrobe.names.index(name)].head
         moved = (self._skin.neutral - own)[wig.nearest].mean(axis=1)
         vertices = (wig.vertices + moved).astype(np.float32)
-        normals = vertex_normals(vertices, wig.triangles, normal_gather(wig.triangles, len(vertices)))
+        normals = vertex_normals(vertices, wig.triangles, wig.gather)
         return vertices, normals, vary_tone(wig.texture, rng)
 
     def landmark_vertices(self, alpha_exp: Float32) -> Float32:
@@ -178,16 +166,13 @@ class Person:
         x, y = np.clip(nose * size, 0, size - 1).astype(int).T
         return ((np.median(self._texture[y, x], axis=0) / 255) ** 2.2).astype(np.float32)
 
-    def surfaces(self, alpha_exp: Float32, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
-        """Pose the person.
+    def head(self, alpha_exp: Float32, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
+        """Pose the head: skin, eyes, mouth, painted hair. Landmarks lie on these.
 
         Args:
             alpha_exp: (E,) in [0, 1].
             placement: of the head in the view frame.
             shoulders: (3,) rotation vector of the shoulders against the head, rad.
-
-        Returns:
-            surfaces in the view frame, the head's own (`n_head` of them) first.
         """
         mesh, light = self._wardrobe.head_mesh, self._wardrobe.split_light
         vertices = self._skin.posed(alpha_exp)
@@ -195,29 +180,17 @@ class Person:
         vertices, normals = turn_about_neck(vertices, normals, self._twist, shoulders)
         view, facing = placement.points(vertices), placement.directions(normals)
         view, facing = view[mesh.source], facing[mesh.source]
-        found = [
-            Surface(Material.SKIN, view, facing, self._bare, mesh.uv, self._texture, light=light),
-        ]
+        bare, hairy = self._wardrobe.scalp_triangles(self.looks.measured)
+        parts = self._wardrobe.parts
+        found = [Surface(Material.SKIN, view, facing, bare, mesh.uv, self._texture, light=light)]
         found += [self._eye_surface(eye, alpha_exp, placement) for eye in self._eyes]
-        for part, look, kind in zip(
-            self._inner, (np.array(self.looks.teeth), None), self._wardrobe.parts.inner, strict=True
-        ):
-            posed = part.posed(alpha_exp)
-            tint = np.array(_GUMS) if look is None else look
-            found.append(
-                Surface(
-                    kind.material,
-                    placement.points(posed),
-                    placement.directions(part.normals(posed)),
-                    part.triangles,
-                    tint=tint.astype(np.float32),
-                    light=kind.light,
-                    roughness=0.3,
-                )
-            )
-        if len(self._hairy):
-            found.append(Surface(Material.HAIR, view, facing, self._hairy, mesh.uv, self._texture, light=light))
-        return found + self._worn(placement, shoulders)
+        found.append(_inner_surface(self._sockets, parts.sockets, _GUMS, alpha_exp, placement))
+        if lips_are_open(self.landmark_vertices(alpha_exp)[self._wardrobe.model.topology.landmarks_in_subset]):
+            for part, kind, color in zip(self._mouth, parts.mouth, (self.looks.teeth, _GUMS), strict=True):
+                found.append(_inner_surface(part, kind, color, alpha_exp, placement))
+        if len(hairy):
+            found.append(Surface(Material.HAIR, view, facing, hairy, mesh.uv, self._texture, light=light))
+        return found
 
     def _eye_surface(self, eye: _Eye, alpha_exp: Float32, placement: HeadPlacement) -> Surface:
         directions, triangles, uv = _sphere()
@@ -234,7 +207,8 @@ class Person:
             roughness=0.1,
         )
 
-    def _worn(self, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
+    def worn(self, placement: HeadPlacement, shoulders: Float32) -> list[Surface]:
+        """Pose hair, neck and clothes; arguments as for `head`."""
         wardrobe = self._wardrobe
         found = []
         if self._wig is not None and self.looks.wig is not None:
@@ -253,7 +227,8 @@ class Person:
                     two_sided=True,
                 )
             )
-        vertices, normals = turn_about_neck(self._body, self._body_normals, self._body_twist, shoulders)
+        body = self._measured
+        vertices, normals = turn_about_neck(body.body, body.body_normals, body.body_twist, shoulders)
         mesh = wardrobe.shoulders
         found.append(
             Surface(
@@ -268,6 +243,20 @@ class Person:
             )
         )
         return found
+
+
+def _inner_surface(
+    part: _Part, kind: InnerPart, color: tuple[float, float, float], alpha_exp: Float32, placement: HeadPlacement
+) -> Surface:
+    posed = part.posed(alpha_exp)
+    view, facing = placement.points(posed), placement.directions(part.normals(posed))
+    tint = np.array(color, np.float32)
+    return Surface(kind.material, view, facing, part.triangles, tint=tint, light=kind.light, roughness=0.3)
+
+
+def lips_are_open(landmarks: Float32) -> bool:
+    """Whether anything of the mouth is seen between the inner lips of (68, 3) landmarks, cm."""
+    return bool((landmarks[_UPPER_LIP, 1] - landmarks[_LOWER_LIP, 1] > _LIPS_APART_CM).any())
 
 
 def sample_shoulders(rng: np.random.Generator, euler_rad: Float32) -> Float32:

@@ -38,7 +38,7 @@ _ORDER: Final = (
 _OWNS_FROM: Final = 0.5
 """Opacity from which a lens owns the pixels that it covers."""
 _CACHE_BYTES: Final = 300_000_000
-_TEXELS_PER_PX: Final = 6
+TEXELS_PER_PX: Final = 6
 """Textures are kept at this many times the side of the picture: an atlas shows a head, a body, eyes and teeth."""
 
 
@@ -148,7 +148,7 @@ class Renderer:
             mesh.write(surface)
             image, texture = surface.texture, None
             if image is not None:
-                make = partial(SurfaceTexture, self._context, image, _TEXELS_PER_PX * self.size_px)
+                make = partial(SurfaceTexture, self._context, image, TEXELS_PER_PX * self.size_px)
                 texture = self._textures.get(id(image), make).texture
             drawn.append(_Drawn(surface, mesh, texture, number))
         return sorted(drawn, key=lambda one: _ORDER.index(one.surface.material))

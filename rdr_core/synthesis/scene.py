@@ -18,12 +18,14 @@ from rdr_core.synthesis.labels import DepthPicture, label_of
 from rdr_core.synthesis.lighting import sample_lighting
 from rdr_core.synthesis.occluders import sample_occluders
 from rdr_core.synthesis.person import Person, sample_identity, sample_looks, sample_shoulders
-from rdr_core.synthesis.renderer import Picture, Renderer
+from rdr_core.synthesis.renderer import TEXELS_PER_PX, Picture, Renderer
 from rdr_core.synthesis.sensor import develop
 from rdr_core.synthesis.surface import Camera, Lighting, Surface
 from rdr_core.synthesis.wardrobe import Wardrobe
 from rdr_core.types import Float32, UInt8
 
+_ATLAS_PX: Final = 2048
+"""Side of the measured atlases."""
 _LEAST_VISIBLE: Final = 16
 """A face of which fewer landmarks are seen (a wig in profile, a hand) is drawn again, otherwise posed."""
 _TRIES: Final = 3
@@ -74,7 +76,7 @@ class Studio:
         self.config, self.seed = config, seed
         self.model = model or default_face_model()
         self.environments = Environments.load(folder)
-        self.wardrobe = Wardrobe(folder, self.model)
+        self.wardrobe = Wardrobe(folder, self.model, min(_ATLAS_PX, TEXELS_PER_PX * config.size_px))
         self.renderer = Renderer(self.environments, config.size_px, config.samples)
         self._pivot = face_middle(self.model)
         self._person: tuple[int, Person] | None = None
@@ -106,13 +108,15 @@ class Studio:
         alpha_exp = sample_expression(rng)
         euler = sample_pose(rng) if euler_rad is None else euler_rad
         placement = HeadPlacement(euler, self._pivot)
-        surfaces = person.surfaces(alpha_exp, placement, sample_shoulders(rng, euler))
+        shoulders = sample_shoulders(rng, euler)
+        own = person.head(alpha_exp, placement, shoulders)
         face = person.landmark_vertices(alpha_exp)
         landmarks = placement.points(face[self.model.topology.landmarks_in_subset])
-        surfaces += sample_occluders(rng, landmarks, skin=person.skin_color)
+        before = sample_occluders(rng, landmarks, skin=person.skin_color)
+        surfaces = own + person.worn(placement, shoulders) + before
         camera = sample_camera(rng, self.config.size_px, landmarks, self.config.camera)
         lighting = sample_lighting(rng, self.environments)
-        head = range(1, 1 + person.n_head)
+        head = range(1, 1 + len(own))
         return Scene(surfaces, head, person, alpha_exp, face, placement, camera, lighting)
 
     def label(self, scene: Scene, picture: Picture) -> FaceLabel:

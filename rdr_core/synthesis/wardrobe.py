@@ -14,12 +14,14 @@ from typing import Final
 
 import cv2
 import numpy as np
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.synthesis.head_parts import HeadParts
+from rdr_core.synthesis.normals import normal_gather, vertex_normals
 from rdr_core.synthesis.skin import SkinMaker, read_atlas
 from rdr_core.types import Float32, UInt8
 
@@ -75,6 +77,8 @@ class Wig:
     """(V, 3)."""
     uv: Float32
     triangles: np.ndarray
+    gather: sparse.csr_array
+    """Of its normals."""
     nearest: np.ndarray
     """(V, 4) vertices of the face model that carry it."""
     texture: UInt8
@@ -89,8 +93,9 @@ class Measured:
     """(N, 3) where the face model's vertices lie on them."""
     body: Float32
     """(V, 3) vertices of neck, shoulders and upper clothes."""
-    wig: str | None
-    """Name of the wig that belongs to them, None where hair is modelled and painted on the scalp."""
+    body_normals: Float32
+    body_twist: Float32
+    """(V,) see `Wardrobe.twist`."""
 
 
 class Wardrobe:
@@ -108,6 +113,7 @@ class Wardrobe:
         self._skins: dict[str, UInt8] = {}
         self._wigs: dict[str, Wig] = {}
         self._hairy: dict[str, np.ndarray] = {}
+        self._divided: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.wig_names = [str(name) for name in self._hair["ids"]]
 
     @cached_property
@@ -137,8 +143,9 @@ class Wardrobe:
         scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
         place = lambda points: (scale * points @ rotation.T + offset).astype(np.float32)  # noqa: E731
         body = place(np.concatenate([neutral, self._body["vertices"][number]])[self.shoulders.source])
-        name = self.names[number]
-        return Measured(name, place(head), body, name if name in self.wig_names else None)
+        triangles = self.shoulders.triangles
+        normals = vertex_normals(body, triangles, normal_gather(triangles, len(body)))
+        return Measured(self.names[number], place(head), body, normals, self.twist(body))
 
     @cached_property
     def shoulders(self) -> SplitMesh:
@@ -182,6 +189,14 @@ class Wardrobe:
             self._hairy[name] = np.flatnonzero(strange & (high > bound))
         return self._hairy[name]
 
+    def scalp_triangles(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Triangles of the head mesh that are skin on a person, (T', 3), and those that are hair, (T'', 3)."""
+        if name not in self._divided:
+            hairy = np.zeros(len(self.head_mesh.triangles), bool)
+            hairy[self.hair_triangles(name)] = True
+            self._divided[name] = self.head_mesh.triangles[~hairy], self.head_mesh.triangles[hairy]
+        return self._divided[name]
+
     def wig(self, name: str) -> Wig:
         """Hair of a person, on their own head in the face model's frame."""
         if name not in self._wigs:
@@ -194,7 +209,9 @@ class Wardrobe:
             _, nearest = cKDTree(scale * head @ rotation.T + offset).query(vertices, k=4)
             texture = read_atlas(self.folder / "valid_hair_tex" / f"{name}.webp", self.atlas_px // 2)
             uv = self._hair[f"uv_{name}"].astype(np.float32)
-            self._wigs[name] = Wig(vertices, uv, self._hair[f"tri_{name}"].astype(np.int32), nearest, texture)
+            triangles = self._hair[f"tri_{name}"].astype(np.int32)
+            gather = normal_gather(triangles, len(vertices))
+            self._wigs[name] = Wig(vertices, uv, triangles, gather, nearest, texture)
         return self._wigs[name]
 
     @cached_property

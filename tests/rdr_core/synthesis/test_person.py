@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rdr_core.errors import AssetError
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.synthesis.camera import HeadPlacement, face_middle
 from rdr_core.synthesis.person import Person, sample_identity, sample_looks, sample_shoulders, turn_about_neck
@@ -29,7 +30,8 @@ def posed(
     rng = np.random.default_rng((seed, 1))
     alpha_exp = (rng.random(46) * (rng.random(46) < 0.2)).astype(np.float32)
     placement = HeadPlacement(rng.uniform(-0.8, 0.8, 3).astype(np.float32), face_middle(model))
-    return person.surfaces(alpha_exp, placement, shoulders), placement.points(model.face(person.alpha_id, alpha_exp))
+    surfaces = person.head(alpha_exp, placement, shoulders) + person.worn(placement, shoulders)
+    return surfaces, placement.points(model.face(person.alpha_id, alpha_exp))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -46,11 +48,8 @@ def test_landmarks_and_their_lines_are_the_models_own(wardrobe: Wardrobe, seed: 
 def test_surfaces_can_be_drawn(wardrobe: Wardrobe, seed: int) -> None:
     person = a_person(wardrobe, seed)
     surfaces, _ = posed(person, wardrobe.model, seed, np.array([0, 0.5, 0], np.float32))
-    assert [s.material for s in surfaces[:5]] == [
-        Material.SKIN, Material.EYE, Material.EYE, Material.TEETH, Material.MOUTH,
-    ]  # fmt: skip
+    assert [s.material for s in surfaces[:4]] == [Material.SKIN, Material.EYE, Material.EYE, Material.MOUTH]
     assert surfaces[-1].material == Material.CLOTH
-    assert person.n_head in (5, 6)
     for surface in surfaces:
         assert np.isfinite(surface.vertices).all()
         np.testing.assert_allclose(np.linalg.norm(surface.normals, axis=1), 1, atol=0.02)
@@ -73,13 +72,28 @@ def test_shoulders_stay_behind_when_the_head_turns(wardrobe: Wardrobe) -> None:
     person, model = a_person(wardrobe, 3), wardrobe.model
     placement = HeadPlacement(np.zeros(3, np.float32), face_middle(model))
     still, none = np.zeros(46, np.float32), np.zeros(3, np.float32)
-    straight = person.surfaces(still, placement, none)
-    turned = person.surfaces(still, placement, np.array([0, 0.9, 0], np.float32))
+    straight, turned = (
+        person.head(still, placement, vector) + person.worn(placement, vector)
+        for vector in (none, np.array([0, 0.9, 0], np.float32))
+    )
     np.testing.assert_array_equal(straight[1].vertices, turned[1].vertices)  # an eye
     body, moved = straight[-1].vertices, turned[-1].vertices
     lowest = body[:, 1] < np.quantile(body[:, 1], 0.1)
     angle = np.arctan2(moved[lowest, 0], moved[lowest, 2]) - np.arctan2(body[lowest, 0], body[lowest, 2])
     assert np.median(np.angle(np.exp(1j * angle))) > 0.6
+
+
+def test_teeth_are_there_when_the_lips_part(wardrobe: Wardrobe) -> None:
+    person, model = a_person(wardrobe, 3), wardrobe.model
+    placement = HeadPlacement(np.zeros(3, np.float32), face_middle(model))
+    none, speech = np.zeros(3, np.float32), np.zeros(46, np.float32)
+    speech[BLENDSHAPE_NAMES.index("JawOpen")] = 0.4
+    materials = [
+        [surface.material for surface in person.head(alpha_exp, placement, none)]
+        for alpha_exp in (np.zeros(46, np.float32), speech)
+    ]
+    assert Material.TEETH not in materials[0]
+    assert Material.TEETH in materials[1]
 
 
 def test_turning_about_the_neck_is_rigid_where_it_is_whole() -> None:
