@@ -37,16 +37,21 @@ def contour_on_lines(points: Array) -> tuple[Array, Array]:
 
     Returns:
         step (..., 17) int and weight (..., 17) in [0, 1]: the contour lies at (1 - weight) points[step] +
-        weight points[step + 1]. A line that never turns away ends at its last vertex; one that never faces the viewer
-        stays at its first. Vertices before the first one that faces the viewer do not count: beside the eye socket
-        the surface of a head that looks down dips before the cheek begins.
+        weight points[step + 1]. A line that never turns away ends at its last vertex; one that starts turned away stays
+        at its first, unless more of it faces the viewer after that than is turned away before: beside the eye the
+        surface of a head that looks down dips before the cheek begins. (On the far side of a head in profile short
+        false patches under the jaw face the viewer, too.)
     """
     xp = namespace(points)
     front = facing(points)
     length = points.shape[-2]
-    faced = (front > 0).cumsum(-1) > 0
-    blind = ~faced.any(-1)
-    hidden = (front <= 0) & (faced | blind[..., None])
+    seen = front > 0
+    after = (seen * 1).cumsum(-1) > 0
+    start = (seen * 1).argmax(-1)
+    ended = after & ~seen
+    end = xp.where(ended.any(-1), (ended * 1).argmax(-1), length)
+    skip = seen.any(-1) & (end - start >= start)
+    hidden = ~seen & (after | ~skip[..., None])
     first = (hidden * 1).argmax(-1)  # 0 where none is hidden, too
     never = ~hidden.any(-1)
     step = xp.clip(xp.where(never, length - 1, first) - 1, 0, length - 2)

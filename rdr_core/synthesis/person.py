@@ -53,17 +53,16 @@ class _Part:
     neutral: Float32
     """(N, 3)."""
     offsets: Float32
-    """(E, N, 3)."""
+    """(E, 3 N), each expression in one block."""
     triangles: np.ndarray
     gather: sparse.csr_array
     """(N, T) sums the triangles' normals at the vertices."""
 
     def posed(self, alpha_exp: Float32) -> Float32:
-        """(E,) -> (N, 3). Few expressions are active at a time, and a product with all would read them all."""
-        vertices = self.neutral.copy()
-        for number in np.flatnonzero(alpha_exp):
-            vertices += alpha_exp[number] * self.offsets[number]
-        return vertices
+        """(E,) -> (N, 3)."""
+        moved = alpha_exp @ self.offsets
+        moved += self.neutral.ravel()
+        return moved.reshape(-1, 3)
 
     def normals(self, vertices: Float32) -> Float32:
         return vertex_normals(vertices, self.triangles, self.gather)
@@ -127,7 +126,8 @@ class Person:
         neutral, offsets = model.blendshapes(alpha_id)
         shift = _follow(wardrobe, measured, neutral)
         parts = wardrobe.parts
-        self._skin = _Part(neutral + shift, offsets, model.topology.triangles, parts.gather)
+        flat = offsets.reshape(len(offsets), -1)
+        self._skin = _Part(neutral + shift, flat, model.topology.triangles, parts.gather)
         self._twist = wardrobe.twist(self._skin.neutral) * wardrobe.neck
         rng = np.random.default_rng(looks.tone_seed)
         self._texture = vary_tone(wardrobe.skin(looks.measured), rng)
@@ -138,7 +138,7 @@ class Person:
         inner, inner_offsets = model.accessories.tensor.contract_identity(alpha_id)
         self._eyes = [_eye(inner[ball]) for ball in parts.eyeballs]
         self._sockets, *self._mouth = [
-            _Part(inner[p.vertices], inner_offsets[:, p.vertices], p.triangles, p.gather)
+            _Part(inner[p.vertices], inner_offsets[:, p.vertices].reshape(len(offsets), -1), p.triangles, p.gather)
             for p in (parts.sockets, *parts.mouth)
         ]
         self._measured = measured
