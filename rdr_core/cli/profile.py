@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
-from rdr_core.cli.options import progress_bar
-from rdr_core.errors import ConfigError, DataError
+from rdr_core.errors import DataError
 from rdr_core.synthesis.profiling import DEFAULT_PROFILING, ProfilingConfig, ProfilingJob, SourcePicture
 
 
@@ -47,41 +45,17 @@ def profile(
         data: Data folder; default RDR_DATA.
         profiling: Which turns are made, and which are good enough.
     """
-    import os
-
+    from rdr_core.cli.making import Extent, make_shards
     from rdr_core.cli.shards import write_sheet
-    from rdr_core.data.shards import write_shards
 
-    if count < 1 or shard_size < 1 or (seconds is not None and seconds <= 0) or jobs < 0:
-        raise ConfigError("count, shard-size and seconds must be positive, and jobs not negative")
+    extent = Extent(count, seconds, shard_size, jobs)
     job = ProfilingJob(_pictures(fits, manifest, data), profiling, seed, shard_size)
-    shards = 10**4 if seconds is not None else -(-count // shard_size)
-    start, made = time.monotonic(), 0
-    with progress_bar("turning faces", None if seconds else shards * shard_size) as advance:
-
-        def progress(done: int) -> None:
-            nonlocal made
-            made += done
-            advance(done, f"turning faces, {made / (time.monotonic() - start):.0f} pictures/s")
-
-        written = write_shards(
-            out,
-            "profiled",
-            job,
-            shards,
-            generator="rdr profile",
-            config={"profiling": asdict(profiling), "shard_size": shard_size, "pictures": job.fingerprint},
-            seed=seed,
-            licence=licence,
-            sources=(str(manifest.name) if manifest else "300-W training set",),
-            jobs=jobs or os.cpu_count() or 1,
-            progress=progress,
-            stop=lambda: seconds is not None and time.monotonic() - start > seconds,
-        )
-    rate = made / (time.monotonic() - start)
-    print(
-        f"{written.samples} pictures in {out} ({rate:.1f} a second); next: rdr train live --fits {fits} --shards {out}"
+    config = {"profiling": asdict(profiling), "pictures": job.fingerprint}
+    sources = (str(manifest.name) if manifest else "300-W training set",)
+    make_shards(
+        out, "profile", job, extent, "turning faces", config=config, seed=seed, licence=licence, sources=sources
     )
+    print(f"next: rdr train live --fits {fits} --shards {out}")
     if sheet is not None:
         write_sheet(sheet, [str(out)], landmarks=True)
 

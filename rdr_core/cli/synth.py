@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-
-from rdr_core.cli.options import progress_bar
-from rdr_core.errors import ConfigError
 
 
 def synth(
@@ -25,7 +21,7 @@ def synth(
     Examples:
         rdr synth --out out/synth --count 20000
         rdr synth --out out/look --count 64 --shard-size 64 --size 256 --sheet out/look.jpg
-        rdr train live --shards out/synth
+        rdr train live --shards out/synth --mix 1
 
     Args:
         out: Folder of the shards and their manifest.
@@ -38,45 +34,19 @@ def synth(
         sheet: Picture file for a contact sheet of the result.
         data: Data folder; default RDR_DATA.
     """
-    import os
     from dataclasses import asdict
 
+    from rdr_core.cli.making import Extent, make_shards
     from rdr_core.cli.shards import write_sheet
     from rdr_core.config import data_folder
-    from rdr_core.data.shards import write_shards
     from rdr_core.synthesis.generate import ShardJob
     from rdr_core.synthesis.scene import SceneConfig
 
-    if count < 1 or shard_size < 1 or (seconds is not None and seconds <= 0) or jobs < 0:
-        raise ConfigError("count, shard-size and seconds must be positive, and jobs not negative")
-    folder = (data or data_folder()) / "face_model"
-    if seconds is not None:
-        count = 10**9
-    job = ShardJob(folder, SceneConfig(size_px=size), seed, shard_size)
-    start = time.monotonic()
-    made = 0
-    with progress_bar("drawing people", None if seconds else -(-count // shard_size) * shard_size) as advance:
-
-        def progress(done: int) -> None:
-            nonlocal made
-            made += done
-            advance(done, f"drawing people, {made / (time.monotonic() - start):.0f} pictures/s")
-
-        manifest = write_shards(
-            out,
-            "synth",
-            job,
-            -(-count // shard_size),
-            generator="rdr synth",
-            config={"scene": asdict(job.scene), "shard_size": shard_size, "quality": job.quality},
-            seed=seed,
-            licence="open",
-            sources=("ICT-FaceKit (MIT)", "VALID (MIT)", "Poly Haven (CC0)"),
-            jobs=jobs or os.cpu_count() or 1,
-            progress=progress,
-            stop=lambda: seconds is not None and time.monotonic() - start > seconds,
-        )
-    took = time.monotonic() - start
-    print(f"{manifest.samples} pictures in {out} ({made / took:.1f} a second); next: rdr train live --shards {out}")
+    extent = Extent(count, seconds, shard_size, jobs)
+    job = ShardJob((data or data_folder()) / "face_model", SceneConfig(size_px=size), seed, shard_size)
+    config = {"scene": asdict(job.scene), "quality": job.quality}
+    sources = ("ICT-FaceKit (MIT)", "VALID (MIT)", "Poly Haven (CC0)")
+    make_shards(out, "synth", job, extent, "drawing people", config=config, seed=seed, licence="open", sources=sources)
+    print(f"next: rdr train live --shards {out} --mix 1")
     if sheet is not None:
         write_sheet(sheet, [str(out)])

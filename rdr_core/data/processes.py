@@ -1,4 +1,4 @@
-"""Worker processes that behave: Ctrl-C is their parent's to handle, and they end when it ends."""
+"""Worker processes that behave: Ctrl-C is their parent's to handle, they end when it ends and keep to a core each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ def deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Processes that start in the block use one thread for linear algebra: there is one of them a core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def behave() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdr_core import __version__
-from rdr_core.data.processes import behave, deaf_to_ctrl_c
+from rdr_core.data.processes import behave, deaf_to_ctrl_c, one_thread_each
 from rdr_core.data.shard import Member, Shard, ShardSample, pack_shard, read_shard
 from rdr_core.data.shard_manifest import ShardEntry, ShardManifest, sha256_of
 from rdr_core.errors import ConfigError, DataError
@@ -173,7 +173,7 @@ def _write_in_processes(
         try:
             while True:
                 while len(running) < jobs and not stop() and (task := next(waiting, None)):
-                    with deaf_to_ctrl_c():  # a process may be spawned
+                    with deaf_to_ctrl_c(), one_thread_each():  # a process may be spawned
                         running.add(pool.submit(_run_in_process, task))
                 if not running:
                     return

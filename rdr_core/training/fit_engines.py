@@ -10,14 +10,14 @@ import os
 import socket
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Protocol, TypeVar
 
-from rdr_core.data.processes import behave, deaf_to_ctrl_c
+from rdr_core.data.processes import behave, deaf_to_ctrl_c, one_thread_each
 from rdr_core.errors import ConfigError, RdrError
 
 C = TypeVar("C")
@@ -81,7 +81,7 @@ class _Worker:
         self.pipe, other = context.Pipe()
         self.work, self.chunk, self.busy = work, None, False
         self.process: SpawnProcess = context.Process(target=_serve, args=(other, work), daemon=True)
-        with deaf_to_ctrl_c(), _one_thread():
+        with deaf_to_ctrl_c(), one_thread_each():
             self.process.start()
         other.close()  # or its end would not be seen
 
@@ -115,22 +115,6 @@ class _Worker:
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes that start in the block use one thread for linear algebra: there is one of them a core."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _serve(pipe: connection.Connection, work: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ from rdr_core.synthesis.scene import SceneConfig
 
 
 def write(folder: Path, data: Path, jobs: int, seed: int = 3) -> list[bytes]:
-    job = ShardJob(data, SceneConfig(64, per_person=4, samples=2), seed, shard_size=6)
+    job = ShardJob(data, SceneConfig(64, per_person=4, samples=1), seed, shard_size=6)
     write_shards(
         folder, "s", job, 2, generator="test", config={}, seed=seed, licence="open", jobs=jobs
     )  # fmt: skip
