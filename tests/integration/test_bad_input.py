@@ -220,13 +220,19 @@ def test_wrong_endings(fails: Fails, clip: Path, tmp_path: Path) -> None:
     assert ".png" in fails("avatar", "--sheet", tmp_path / "sheet.jpg")
 
 
-def test_fit_of_landmarks_that_are_no_faces(fails: Fails, tmp_path: Path) -> None:
+def test_fit_of_landmarks_that_are_no_faces(
+    rdr: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     rows = [{"image": f"{n}.png", "pts68": rng.uniform(0, 200, (68, 2)).tolist()} for n in range(2)]
     manifest = tmp_path / "scattered.json"
     manifest.write_text(json.dumps(rows))
-    line = fails("fit", manifest, "--out", tmp_path / "fits.npz", "--jobs", 1, "--no-mirror")
+    done = rdr("fit", manifest, "--out", tmp_path / "fits.npz", "--jobs", 1, "--no-mirror")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
     assert "are the landmarks in iBUG-68 order" in line
+    assert not (tmp_path / "fits.npz").exists()
+    assert (tmp_path / "fits_report" / "dropped.csv").is_file(), "the report shows what was wrong with them"
 
 
 def test_a_take_is_not_overwritten(fails: Fails, rdr: Callable[..., object], clip: Path, tmp_path: Path) -> None:
