@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample_identity
 from avatar_bridge.errors import AvatarError
-from avatar_bridge.skin import chart_mask, fill_outside
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
 from rdr_core.face_model.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
@@ -223,22 +222,3 @@ def test_shipped_skin() -> None:
     forehead_and_cheeks = topology.uv[topology.landmarks[27:31]] * 1024
     red, green, blue = np.mean([skin[int(y), int(x)] for x, y in forehead_and_cheeks], axis=0)
     assert red > green > blue, "skin, and RGB"
-
-
-def test_fill_outside_takes_the_nearest_colour() -> None:
-    image = np.zeros((20, 20, 3), np.uint8)
-    image[:, :10], image[:, 10:] = (10, 20, 30), (90, 80, 70)
-    mask = np.zeros((20, 20), np.uint8)
-    mask[8:12, 3:5] = mask[8:12, 15:17] = 255
-    image[mask == 0] = 255
-    filled = fill_outside(image, mask)
-    np.testing.assert_array_equal(filled[0, 0], (10, 20, 30))
-    np.testing.assert_array_equal(filled[19, 19], (90, 80, 70))
-    np.testing.assert_array_equal(filled[mask > 0], image[mask > 0])
-
-
-def test_chart_mask_keeps_away_from_the_rim() -> None:
-    mask = chart_mask(np.array([[[0.1, 0.1], [0.9, 0.1], [0.1, 0.9]]], np.float32), 100)
-    assert mask[30, 30] == 255
-    assert mask[11, 11] == 0
-    assert mask[80, 80] == 0

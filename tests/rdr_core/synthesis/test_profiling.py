@@ -143,7 +143,7 @@ def test_the_command_writes_labelled_shards(headless_gl: None, rdr_data: Path, t
     out, sheet = tmp_path / "profiled", tmp_path / "sheet.jpg"
     arguments = ["profile", "--fits", str(table), "--out", str(out), "--count", "10", "--shard-size", "5"]
     assert main([*arguments, "--jobs", "1", "--data", str(rdr_data), "--sheet", str(sheet)]) == 0
-    manifest = json.loads((out / "profiled.json").read_text())
+    manifest = json.loads((out / "profile.json").read_text())
     assert manifest["licence"] == "research-only"
     assert manifest["seed"] == 0
     assert cv2.imread(str(sheet)) is not None

@@ -11,7 +11,15 @@ import pytest
 from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.landmarks import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT
-from rdr_core.synthesis.skin import align_brows, find_brow, read_atlas, vary_tone
+from rdr_core.synthesis.skin import (
+    align_brows,
+    chart_mask,
+    fill_outside,
+    find_brow,
+    nearest_inside,
+    read_atlas,
+    vary_tone,
+)
 from rdr_core.synthesis.wardrobe import Wardrobe
 from rdr_core.types import Float32, UInt8
 
@@ -70,3 +78,22 @@ def test_every_measured_skin_can_be_worn(wardrobe: Wardrobe) -> None:
 def test_a_missing_atlas_is_named(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"nobody\.webp"):
         read_atlas(tmp_path / "nobody.webp", 64)
+
+
+def test_fill_outside_takes_the_nearest_colour() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, :10], image[:, 10:] = (10, 20, 30), (90, 80, 70)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[8:12, 3:5] = mask[8:12, 15:17] = 255
+    image[mask == 0] = 255
+    filled = fill_outside(image, nearest_inside(mask))
+    np.testing.assert_array_equal(filled[0, 0], (10, 20, 30))
+    np.testing.assert_array_equal(filled[19, 19], (90, 80, 70))
+    np.testing.assert_array_equal(filled[mask > 0], image[mask > 0])
+
+
+def test_chart_mask_keeps_away_from_the_rim() -> None:
+    mask = chart_mask(np.array([[[0.1, 0.1], [0.9, 0.1], [0.1, 0.9]]], np.float32), 100)
+    assert mask[30, 30] == 255
+    assert mask[11, 11] == 0
+    assert mask[80, 80] == 0
