@@ -17,6 +17,7 @@ from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
 from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
 from rdr_core.face_model.nostrils import nostril_light
+from rdr_core.face_model.split_mesh import SplitMesh
 from rdr_core.types import Float32, UInt8
 
 SKIN: Final = "skin_default.jpg"
@@ -96,14 +97,9 @@ class Avatar:
             raise AvatarError("this face model has no texture coordinates; use the default one for the preview")
         alpha_id = model.identity_mean if alpha_id is None else alpha_id
         neutral, offsets = model.blendshapes(alpha_id)
-        keys = np.concatenate(
-            [topology.triangles.reshape(-1, 1), np.round(topology.triangle_uv.reshape(-1, 2) * 4096)], axis=1
-        )
-        unique, first, index = np.unique(keys.astype(np.int64), axis=0, return_index=True, return_inverse=True)
-        source = unique[:, 0]
+        mesh = SplitMesh.of(topology.triangles, topology.triangle_uv)
+        source, triangles, uv = mesh.source, mesh.triangles, mesh.uv
         welded = np.unique(source, return_inverse=True)[1]
-        uv = topology.triangle_uv.reshape(-1, 2)[first]
-        triangles = index.reshape(-1, 3).astype(np.int32)
         light = nostril_light(neutral, topology.triangles, topology.landmarks)[source]
         skin = Part(
             triangles,

@@ -14,6 +14,7 @@ import numpy as np
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories
 from rdr_core.geometry.rotation import matrix_from_euler
+from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.types import Float32, UInt8
 
 Rgb = tuple[int, int, int]
@@ -97,13 +98,8 @@ def eye_texture(inner_rgb: Rgb = (118, 78, 44), outer_rgb: Rgb = (74, 46, 28)) -
     depth = np.clip((angle_deg - _PUPIL_DEG) / (_IRIS_DEG - _PUPIL_DEG), 0, 1)[..., None]
     inner, outer = np.array(inner_rgb, float), np.array(outer_rgb, float)
     iris = (inner + (outer - inner) * depth) * (0.75 + 0.5 * fibres[..., None] * (1 - depth**2))
-    iris *= 1 - 0.6 * _step(angle_deg, _IRIS_DEG - 4, _IRIS_DEG)[..., None]
-    white = np.array([184, 179, 176.0]) - np.array([30, 58, 58.0]) * _step(angle_deg, 28, _SPAN_DEG)[..., None]
-    color = iris + (white - iris) * _step(angle_deg, _IRIS_DEG - 1, _IRIS_DEG + 1.5)[..., None]
-    color *= 0.06 + 0.94 * _step(angle_deg, _PUPIL_DEG - 1, _PUPIL_DEG + 1)[..., None]
+    iris *= 1 - 0.6 * smoothstep(_IRIS_DEG - 4, _IRIS_DEG, angle_deg)[..., None]
+    white = np.array([184, 179, 176.0]) - np.array([30, 58, 58.0]) * smoothstep(28, _SPAN_DEG, angle_deg)[..., None]
+    color = iris + (white - iris) * smoothstep(_IRIS_DEG - 1, _IRIS_DEG + 1.5, angle_deg)[..., None]
+    color *= 0.06 + 0.94 * smoothstep(_PUPIL_DEG - 1, _PUPIL_DEG + 1, angle_deg)[..., None]
     return np.clip(color, 0, 255).astype(np.uint8)
-
-
-def _step(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.synthesis.normals import normal_gather, vertex_normals
 from rdr_core.types import Float32
 
@@ -126,12 +127,6 @@ def boundary_loops(triangles: np.ndarray) -> list[np.ndarray]:
         if loop:
             loops.append(np.array(loop))
     return loops
-
-
-def smoothstep(low: float, high: float, values: Float32) -> Float32:
-    """0 up to `low`, 1 from `high` on, smooth between."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
 def _beside(points: Float32, below: Float32) -> Float32:

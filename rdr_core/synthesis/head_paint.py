@@ -12,7 +12,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from rdr_core.synthesis.head_mesh import HeadMesh, smoothstep
+from rdr_core.geometry.smoothstep import smoothstep
+from rdr_core.synthesis.head_mesh import HeadMesh
 from rdr_core.synthesis.inpaint import fill_holes
 from rdr_core.types import Float32, UInt8
 

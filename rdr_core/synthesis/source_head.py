@@ -15,8 +15,9 @@ import numpy as np
 from rdr_core.data.crop import crop_from_landmarks
 from rdr_core.fitting.contour import visible_landmarks
 from rdr_core.geometry.rotation import matrix_from_euler
+from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.synthesis.hair_outline import find_hair, hair_thickness
-from rdr_core.synthesis.head_mesh import SKULL_CENTER, HeadMesh, smoothstep
+from rdr_core.synthesis.head_mesh import SKULL_CENTER, HeadMesh
 from rdr_core.synthesis.head_paint import Skin, hair_likeness, hair_strands, lamp_gain, sample, skin_of, spread_colors
 from rdr_core.synthesis.inpaint import fill_holes, mirror_into
 from rdr_core.synthesis.turn_renderer import TurnRenderer, VertexPaint

@@ -6,7 +6,7 @@ Everything is brought into the frame of the face model's mean face, cm. N: verti
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,12 @@ from scipy.spatial import cKDTree
 from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.nostrils import nostril_light
+from rdr_core.face_model.split_mesh import SplitMesh
+from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.synthesis.head_parts import HeadParts
 from rdr_core.synthesis.normals import normal_gather, vertex_normals
 from rdr_core.synthesis.skin import SkinMaker, read_atlas
 from rdr_core.types import Float32, UInt8
-
-logger = logging.getLogger(__name__)
 
 _N_FACE: Final = 9408
 """Vertices of the face proper; those of head and neck follow."""
@@ -47,26 +47,6 @@ _FRINGE_ABOVE_CM: Final = 6.0
 TWIST_PIVOT: Final = np.array([0.0, -9.0, -1.0], np.float32)
 """Point of the neck about which shoulders turn against the head."""
 _TWIST_FROM_CM: Final = (-8.5, -17.0)
-
-
-@dataclass(frozen=True, eq=False)
-class SplitMesh:
-    """The face model's triangles with vertices split where the texture has a seam; V: split vertices."""
-
-    source: np.ndarray
-    """(V,) model vertex of each."""
-    triangles: np.ndarray
-    """(T, 3) int32 into the split vertices."""
-    uv: Float32
-    """(V, 2)."""
-
-    @classmethod
-    def of(cls, triangles: np.ndarray, triangle_uv: Float32) -> SplitMesh:
-        """(T, 3) and (T, 3, 2) -> split mesh."""
-        keys = np.concatenate([triangles.reshape(-1, 1), np.round(triangle_uv.reshape(-1, 2) * 4096)], axis=1)
-        unique, first, index = np.unique(keys.astype(np.int64), axis=0, return_index=True, return_inverse=True)
-        uv = np.ascontiguousarray(triangle_uv.reshape(-1, 2)[first], np.float32)
-        return cls(unique[:, 0], index.reshape(-1, 3).astype(np.int32), uv)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +92,6 @@ class Wardrobe:
         self._valid, self._body = valid, body
         self._skins: dict[str, UInt8] = {}
         self._wigs: dict[str, Wig] = {}
-        self._hairy: dict[str, np.ndarray] = {}
         self._divided: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.wig_names = [str(name) for name in self._hair["ids"]]
 
@@ -136,25 +115,30 @@ class Wardrobe:
         """All measured people."""
         return [self._measure(number) for number in range(len(self.names))]
 
-    def _measure(self, number: int) -> Measured:
-        neutral = self._valid["neutral"][number]
-        corners = neutral[self._valid["ict_tri"]]
+    def _place(self, number: int) -> tuple[Float32, Callable[[Float32], Float32]]:
+        """Where the face model's vertices lie on a measured person (N, 3), cm, and what takes any points of that person
+        into the face model's frame."""
+        corners = self._valid["neutral"][number][self._valid["ict_tri"]]
         head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), corners)
         scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
-        place = lambda points: (scale * points @ rotation.T + offset).astype(np.float32)  # noqa: E731
-        body = place(np.concatenate([neutral, self._body["vertices"][number]])[self.shoulders.source])
+        return head, lambda points: scale * points @ rotation.T + offset
+
+    def _every(self, number: int) -> Float32:
+        """All measured vertices of a person: the head's, then the body's."""
+        return np.concatenate([self._valid["neutral"][number], self._body["vertices"][number]])
+
+    def _measure(self, number: int) -> Measured:
+        head, place = self._place(number)
+        body = place(self._every(number)[self.shoulders.source]).astype(np.float32)
         triangles = self.shoulders.triangles
         normals = vertex_normals(body, triangles, normal_gather(triangles, len(body)))
-        return Measured(self.names[number], place(head), body, normals, self.twist(body))
+        return Measured(self.names[number], place(head).astype(np.float32), body, normals, self.twist(body))
 
     @cached_property
     def shoulders(self) -> SplitMesh:
         """Neck, shoulders and clothes: measured triangles below the chin that the face model does not cover."""
-        neutral = self._valid["neutral"][0]
-        head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), neutral[self._valid["ict_tri"]])
-        scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
-        every = np.concatenate([neutral, self._body["vertices"][0]])
-        placed = scale * every @ rotation.T + offset
+        _, place = self._place(0)
+        placed = place(self._every(0))
         below = placed[:, 1] < _SHOULDERS_BELOW_CM
         triangles = self._valid["tri"][~self._body["head_tri_is_arm"]]
         triangles = triangles[below[triangles].any(axis=1)]
@@ -176,18 +160,16 @@ class Wardrobe:
 
     def hair_triangles(self, name: str) -> np.ndarray:
         """(T',) triangles of the head mesh that a person's atlas paints with hair, unlike the skin of the face."""
-        if name not in self._hairy:
-            image = cv2.cvtColor(cv2.GaussianBlur(self.skin(name), (0, 0), 3), cv2.COLOR_RGB2LAB).astype(np.float32)
-            uv = self.head_mesh.uv[self.head_mesh.triangles].mean(axis=1)
-            color = image[tuple((uv[:, ::-1] * (self.atlas_px - 1)).astype(int).T)]
-            on_face = (self.head_mesh.source[self.head_mesh.triangles] < _N_FACE).all(axis=1)
-            high = self.mean[self.head_mesh.source[self.head_mesh.triangles]].mean(axis=1)[:, 1]
-            off = color - np.median(color[on_face], axis=0)
-            off[:, 0] *= np.where(off[:, 0] < 0, 1, _BRIGHTER)
-            strange = np.linalg.norm(off, axis=1) > _HAIR_CONTRAST
-            bound = np.where(on_face, _FRINGE_ABOVE_CM, _HAIR_ABOVE_CM)
-            self._hairy[name] = np.flatnonzero(strange & (high > bound))
-        return self._hairy[name]
+        image = cv2.cvtColor(cv2.GaussianBlur(self.skin(name), (0, 0), 3), cv2.COLOR_RGB2LAB).astype(np.float32)
+        uv = self.head_mesh.uv[self.head_mesh.triangles].mean(axis=1)
+        color = image[tuple((uv[:, ::-1] * (self.atlas_px - 1)).astype(int).T)]
+        on_face = (self.head_mesh.source[self.head_mesh.triangles] < _N_FACE).all(axis=1)
+        high = self.mean[self.head_mesh.source[self.head_mesh.triangles]].mean(axis=1)[:, 1]
+        off = color - np.median(color[on_face], axis=0)
+        off[:, 0] *= np.where(off[:, 0] < 0, 1, _BRIGHTER)
+        strange = np.linalg.norm(off, axis=1) > _HAIR_CONTRAST
+        bound = np.where(on_face, _FRINGE_ABOVE_CM, _HAIR_ABOVE_CM)
+        return np.flatnonzero(strange & (high > bound))
 
     def scalp_triangles(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Triangles of the head mesh that are skin on a person, (T', 3), and those that are hair, (T'', 3)."""
@@ -200,13 +182,9 @@ class Wardrobe:
     def wig(self, name: str) -> Wig:
         """Hair of a person, on their own head in the face model's frame."""
         if name not in self._wigs:
-            number = self.names.index(name)
-            neutral = self._valid["neutral"][number]
-            corners = neutral[self._valid["ict_tri"]]
-            head = np.einsum("nk,nkd->nd", self._valid["ict_bary"].astype(np.float32), corners)
-            scale, rotation, offset = similarity(head[:_N_FACE], self.mean[:_N_FACE])
-            vertices = (scale * self._hair[f"vertices_{name}"] @ rotation.T + offset).astype(np.float32)
-            _, nearest = cKDTree(scale * head @ rotation.T + offset).query(vertices, k=4)
+            head, place = self._place(self.names.index(name))
+            vertices = place(self._hair[f"vertices_{name}"]).astype(np.float32)
+            _, nearest = cKDTree(place(head)).query(vertices, k=4)
             texture = read_atlas(self.folder / "valid_hair_tex" / f"{name}.webp", self.atlas_px // 2)
             uv = self._hair[f"uv_{name}"].astype(np.float32)
             triangles = self._hair[f"tri_{name}"].astype(np.int32)
@@ -217,17 +195,17 @@ class Wardrobe:
     @cached_property
     def scalp(self) -> Float32:
         """(N,) how far each vertex follows the measured head's shape, hair included: 0 on the face, 1 on the scalp."""
-        return _ramp(self._distance_from_face, *_HAIR_FROM_CM)
+        return smoothstep(*_HAIR_FROM_CM, self._distance_from_face)
 
     @cached_property
     def neck(self) -> Float32:
         """(N,) how far each vertex follows the measured neck."""
-        return _ramp(self.mean[:, 1], *_NECK_FROM_CM) * _ramp(self._distance_from_face, 0.0, 2.0)
+        return smoothstep(*_NECK_FROM_CM, self.mean[:, 1]) * smoothstep(0.0, 2.0, self._distance_from_face)
 
     @cached_property
     def under_body(self) -> Float32:
         """(N, 3) what takes the covered part of the neck under the body."""
-        depth = _UNDER_BODY_CM * _ramp(self.mean[:, 1], _SHOULDERS_BELOW_CM, _SHOULDERS_BELOW_CM - 1.0)
+        depth = _UNDER_BODY_CM * smoothstep(_SHOULDERS_BELOW_CM, _SHOULDERS_BELOW_CM - 1.0, self.mean[:, 1])
         axis = self.mean * np.array([1, 0, 1], np.float32)
         inward = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-6)
         return (-depth[:, None] * inward).astype(np.float32)
@@ -239,7 +217,7 @@ class Wardrobe:
 
     def twist(self, points: Float32) -> Float32:
         """(V, 3) points of head, neck or body -> (V,) how far each turns with the shoulders instead of the head."""
-        return _ramp(points[:, 1] - 0.35 * np.clip(-points[:, 2], 0, 8), *_TWIST_FROM_CM)
+        return smoothstep(*_TWIST_FROM_CM, points[:, 1] - 0.35 * np.clip(-points[:, 2], 0, 8))
 
 
 def similarity(points: Float32, onto: Float32) -> tuple[float, Float32, Float32]:
@@ -250,11 +228,6 @@ def similarity(points: Float32, onto: Float32) -> tuple[float, Float32, Float32]
     rotation = right.T @ flip @ left.T
     scale = float((singular * np.diag(flip)).sum() / ((points - center) ** 2).sum())
     return scale, rotation, target - scale * rotation @ center
-
-
-def _ramp(values: Float32, start: float, end: float) -> Float32:
-    t = np.clip((values - start) / (end - start), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -132,8 +132,27 @@ def tiny_config() -> RdrConfig:
     return TINY
 
 
+@pytest.fixture(scope="session")
+def unsettle() -> Callable[[RDR], RDR]:
+    """Return what makes the batch norms and outputs of a fresh network far from trivial, in evaluation mode."""
+
+    def change(network: RDR) -> RDR:
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.normal_(module.bias, std=0.2)
+                module.running_mean = 0.2 * torch.randn_like(module.bias)
+                module.running_var = 0.5 + torch.rand_like(module.bias)
+        for unit in (network.refinement.pe_lstm, network.refinement.c_lstm):
+            torch.nn.init.normal_(unit.output.weight, std=0.3)
+            torch.nn.init.normal_(unit.output.bias, std=0.1)
+        return network.eval()
+
+    return change
+
+
 @pytest.fixture
-def tiny_network(face_model: DynamicExpressionModel) -> RDR:
+def tiny_network(face_model: DynamicExpressionModel, unsettle: Callable[[RDR], RDR]) -> RDR:
     """Return a small network in evaluation mode whose batch norms, statistics and outputs are far from trivial."""
     torch.manual_seed(7)
     network = build_rdr(TINY, face_model)
@@ -141,16 +160,7 @@ def tiny_network(face_model: DynamicExpressionModel) -> RDR:
     pose_std = torch.tensor([0.2, 0.5, 0.2, 0.03, 0.03, 1.0, 0.005])
     prior = torch.from_numpy(face_model.identity_mean), torch.from_numpy(face_model.identity_std)
     network.set_statistics(pose_mean, pose_std, *prior, torch.full((46,), 0.1))
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, std=0.2)
-            module.running_mean = 0.2 * torch.randn_like(module.bias)
-            module.running_var = 0.5 + torch.rand_like(module.bias)
-    for unit in (network.refinement.pe_lstm, network.refinement.c_lstm):
-        torch.nn.init.normal_(unit.output.weight, std=0.3)
-        torch.nn.init.normal_(unit.output.bias, std=0.1)
-    return network.eval()
+    return unsettle(network)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from rdr_core.inference.onnx_runtime import OnnxPredictor
 from rdr_core.inference.predictor import RDRPredictor
 from rdr_core.inference.weights import find_network, load_predictor
 from rdr_core.modeling.build import RdrConfig, build_rdr
+from rdr_core.modeling.rdr import RDR
 from rdr_core.training.checkpoint import load_checkpoint, prefixed, save_checkpoint
 
 CROPS = [
@@ -28,7 +30,7 @@ CROPS = [
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_config: RdrConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tiny_config: RdrConfig, unsettle: Callable[[RDR], RDR], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Graph of a network whose batch norms, statistics and refinements are far from trivial, beside its weights."""
     import torch
 
@@ -36,16 +38,10 @@ def exported(tiny_config: RdrConfig, tmp_path_factory: pytest.TempPathFactory) -
     network = build_rdr(tiny_config)
     network.refinement.pose_mean.copy_(torch.tensor([0.1, 0.0, 0.0, 0.5, 0.45, 0.0, 0.05]))
     network.refinement.pose_std.copy_(torch.tensor([0.2, 0.5, 0.2, 0.03, 0.03, 1.0, 0.005]))
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, std=0.2)
-            module.running_mean = 0.2 * torch.randn_like(module.bias)
-            module.running_var = 0.5 + torch.rand_like(module.bias)
-    for unit in (network.refinement.pe_lstm, network.refinement.c_lstm):
-        torch.nn.init.normal_(unit.output.weight, std=0.3)
     folder = tmp_path_factory.mktemp("export")
-    save_checkpoint(folder / "trained.safetensors", tiny_config, prefixed("network.", network.eval()), {"licence": "x"})
+    save_checkpoint(
+        folder / "trained.safetensors", tiny_config, prefixed("network.", unsettle(network)), {"licence": "x"}
+    )
     stored, graph = export(folder / "trained.safetensors", folder / "net")
     assert (stored, graph) == (folder / "net.safetensors", folder / "net.onnx")
     return graph

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdr_core.landmarks import EYE_LEFT, INNER, JAW, LIPS_INNER, MIRROR
-from rdr_core.synthesis.head_mesh import HeadMesh, boundary_loops, default_head_mesh, smoothstep
+from rdr_core.synthesis.head_mesh import HeadMesh, boundary_loops, default_head_mesh
 from rdr_core.synthesis.head_paint import hair_strands, sample
 from rdr_core.synthesis.inpaint import fill_holes, mirror_into
 
@@ -59,14 +59,6 @@ def test_holes_of_a_square_are_its_rims() -> None:
     ring = [(k, (k + 1) % 4, 4 + k) for k in range(4)] + [((k + 1) % 4, 4 + (k + 1) % 4, 4 + k) for k in range(4)]
     loops = boundary_loops(np.array(ring))
     assert sorted(sorted(loop.tolist()) for loop in loops) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-
-
-def test_smoothstep_runs_from_0_to_1() -> None:
-    values = smoothstep(1.0, 3.0, np.linspace(0, 4, 41))
-    assert values[0] == values[10] == 0
-    assert values[20] == pytest.approx(0.5)
-    assert values[30] == values[-1] == 1
-    assert (np.diff(values) >= 0).all()
 
 
 @given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 40))
