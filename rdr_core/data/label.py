@@ -45,6 +45,8 @@ class FaceLabel:
     """Mean distance of `projected_shape` from `shape` over sqrt(w h) of the box of `shape`."""
     source: str = ""
     """Where the picture comes from, e.g. "synthetic" or "300w_train/a.jpg profiled to yaw 60"."""
+    fitted: bool = False
+    """Q* was fitted to landmarks, not known: its expression and identity are guesses."""
 
     def to_json(self) -> bytes:
         """Write one JSON object, numbers rounded to what they are worth."""
@@ -70,6 +72,7 @@ class FaceLabel:
                 visible=np.array(row["visible"], bool),
                 scale_px_per_cm=float(row["scale_px_per_cm"]),
                 residual=float(row["residual"]),
+                fitted=bool(row["fitted"]),
                 source=str(row["source"]),
             )
         except (ValueError, KeyError, TypeError, RecursionError) as error:

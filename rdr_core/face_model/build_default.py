@@ -20,7 +20,6 @@ from rdr_core.face_model.closing import Closing
 from rdr_core.face_model.core_tensor import CoreTensor, compress, decompose
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel
 from rdr_core.face_model.topology import build_topology
-from rdr_core.landmarks import JAW
 from rdr_core.types import Float32
 
 logger = logging.getLogger(__name__)
@@ -38,6 +37,20 @@ _INNER_LANDMARKS = (
 )
 """Vertices of landmarks 17-67. ICT's own lie up to 0.3 cm from where annotators of 300-W click; these were moved
 along the surface until the mean residual of neutral-browed fits to frontal faces fell from 0.17 to 0.06 cm."""
+_JAW_LANDMARKS = (
+    [1883, 1888, 1052, 367, 1719, 1721, 2199, 1442, 969, 3656, 4390, 3926, 3924, 2608, 3272, 4088, 4083]
+)  # fmt: skip
+"""Where annotators of 300-W see landmarks 0-16 on the outline of a face from the front, one vertex of each parallel
+line: ICT's own, moved along the outline until the mean residual of fits to its training set fell."""
+_OWN_LANDMARKS = (
+    [8132, 7902, 8143, 8860, 1832, 834, 1724, 2196, 969, 4387, 3929, 3075, 4034, 9183, 7416, 7175, 7405]
+    + [258, 388, 1032, 1415, 1995, 4195, 3629, 3252, 2629, 2499, 1307, 979, 4839, 4841, 68, 2087, 1147]
+    + [4281, 2309, 6631, 1576, 1573, 1528, 1558, 581, 3742, 3787, 3790, 6589, 2822, 3772, 5929, 5634, 6043]
+    + [5525, 6547, 6139, 6434, 6346, 6480, 5518, 5976, 5841, 5680, 5736, 5533, 6241, 6185, 6485, 5517, 5981]
+)  # fmt: skip
+"""The 68 points of the head itself, hidden or not. Three-dimensional annotations place the jaw on the bone up to below
+the ear, 2 cm behind ICT's landmarks, the inner ends of the brows farther apart, the bridge of the nose lower: these
+vertices lie nearest to both truths of AFLW2000-3D's development part, over fits to all of its landmarks."""
 _EYEBALLS = (range(22221, 23021), range(23791, 24591))
 """The inner balls: the shell around them is opaque and would hide the iris."""
 _PART_COLORS = {
@@ -74,7 +87,7 @@ class Ict:
                     a["exp_basis"].astype(np.float32),
                     a["tri"].astype(np.int32),
                     a["part"],
-                    np.concatenate([a["lm68_browfix"][JAW], np.array(_INNER_LANDMARKS, np.int32)]),
+                    np.array([*_JAW_LANDMARKS, *_INNER_LANDMARKS], np.int32),
                     a["valid_uv"].astype(np.float32),
                 )
         except (OSError, KeyError, ValueError) as error:
@@ -176,7 +189,8 @@ def build(ict: Ict, n_samples: int = N_SAMPLES, seed: int = 1) -> tuple[DynamicE
     tensor = compress(dense, FACE_RANK)
     tensor = CoreTensor(tensor.vertex_factor.astype(np.float16).astype(np.float32), tensor.core)  # as it will be stored
     triangles = ict.triangles[(ict.triangles < N_FACE_VERTICES).all(axis=1)]
-    topology = build_topology(ict.mean[face], triangles, ict.landmarks, ict.uv, corner_uv(ict.uv, triangles))
+    own = np.array(_OWN_LANDMARKS, np.int32)
+    topology = build_topology(ict.mean[face], triangles, ict.landmarks, own, ict.uv, corner_uv(ict.uv, triangles))
     model = DynamicExpressionModel(
         tensor,
         topology,

@@ -23,7 +23,7 @@ from rdr_core.face_model.core_tensor import CoreTensor
 from rdr_core.face_model.topology import Topology
 from rdr_core.types import Float32
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class DynamicExpressionModel:
             raise AssetError(f"the face model has {self.tensor.n_expressions} expressions but {len(self.names)} names")
         if self.identity_mean.shape != (self.n_identity,) or self.identity_std.shape != (self.n_identity,):
             raise AssetError(f"the identity prior must have {self.n_identity} entries, got {self.identity_mean.shape}")
-        for name in ("triangles", "landmarks", "lines"):
+        for name in ("triangles", "landmarks", "own", "lines"):
             indices = getattr(self.topology, name)
             if indices.min() < 0 or indices.max() >= self.tensor.n_vertices:
                 raise AssetError(f"the face model's {name} point beyond its {self.tensor.n_vertices} vertices")
@@ -93,6 +93,7 @@ class DynamicExpressionModel:
             "identity_std": self.identity_std,
             "triangles": self.topology.triangles,
             "landmarks": self.topology.landmarks,
+            "own": self.topology.own,
             "lines": self.topology.lines,
         }
         if self.topology.uv is not None:
@@ -143,7 +144,8 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> DynamicExpressionModel:
     def single(name: str) -> Float32 | None:
         return arrays[name].astype(np.float32) if name in arrays else None
 
-    topology = Topology(arrays["triangles"], arrays["landmarks"], arrays["lines"], single("uv"), single("triangle_uv"))
+    triangles, landmarks, own, lines = (arrays[name] for name in ("triangles", "landmarks", "own", "lines"))
+    topology = Topology(triangles, landmarks, own, lines, single("uv"), single("triangle_uv"))
     accessories = None
     if "accessory_core" in arrays:
         tensor = CoreTensor(arrays["accessory_vertex_factor"].astype(np.float32), arrays["accessory_core"])

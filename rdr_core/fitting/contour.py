@@ -30,10 +30,18 @@ class LandmarkVertices:
         return vertices[..., self.first, :] * (1 - w) + vertices[..., self.second, :] * w
 
 
-def fixed_landmarks(topology: Topology) -> LandmarkVertices:
-    """Return every landmark at its own vertex, the jaw included."""
-    own = topology.landmarks_in_subset
-    return LandmarkVertices(own, own, np.zeros(N_LANDMARKS, np.float32))
+def frontal_landmarks(topology: Topology) -> LandmarkVertices:
+    """Return every landmark where it is seen from the front."""
+    return _at(topology.landmarks_in_subset)
+
+
+def own_landmarks(topology: Topology) -> LandmarkVertices:
+    """Return every landmark at the head's own point, hidden or not."""
+    return _at(topology.own_in_subset)
+
+
+def _at(vertices: np.ndarray) -> LandmarkVertices:
+    return LandmarkVertices(vertices, vertices, np.zeros(N_LANDMARKS, np.float32))
 
 
 def visible_landmarks(topology: Topology, vertices: Float32, euler_rad: Float32) -> LandmarkVertices:

@@ -12,7 +12,13 @@ import numpy as np
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.face_model.core_tensor import CoreTensor
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
-from rdr_core.fitting.contour import INNER_ONLY, LandmarkVertices, fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import (
+    INNER_ONLY,
+    LandmarkVertices,
+    frontal_landmarks,
+    own_landmarks,
+    visible_landmarks,
+)
 from rdr_core.fitting.expression import expression_std, fit_expression
 from rdr_core.fitting.identity import fit_identity
 from rdr_core.fitting.pose import Camera
@@ -97,7 +103,8 @@ class _Fitter:
         self.topology = model.topology
         self.alpha_id = model.identity_mean
         self.alpha_exp = np.zeros((len(points), model.n_expressions), np.float32)
-        self.vertices: list[LandmarkVertices] = [fixed_landmarks(self.topology)] * len(points)
+        start = frontal_landmarks(self.topology) if contour else own_landmarks(self.topology)
+        self.vertices: list[LandmarkVertices] = [start] * len(points)
         self.cameras: list[Camera] = []
         noise = np.full(N_LANDMARKS, config.noise_cm)
         noise[JAW] = config.contour_noise_cm
@@ -155,7 +162,7 @@ class _Fitter:
         camera, points = self.cameras[g], self.points[g]
         shape = combine(*self._shapes(), self.alpha_exp[g])
         projected = camera.project(self.vertices[g].on(shape)).astype(np.float32)
-        own = fixed_landmarks(self.topology).on(shape)
+        own = own_landmarks(self.topology).on(shape)
         landmarks_3d = np.concatenate([camera.project(own), camera.depth_px(own)[:, None]], axis=1).astype(np.float32)
         translation = np.append(camera.translation_px, 0).astype(np.float32)
         error = np.linalg.norm(projected - points, axis=1).mean() / face_box_size(points)

@@ -1,7 +1,8 @@
 """Parallel lines of the contour landmarks (Sec. 4.5), cut from a neutral mesh.
 
 One plane per contour landmark: horizontal for 0-4 and 12-16, fanned about the mouth for 5-11. Where the plane cuts
-the mesh, vertices are kept in order from the cheek, over the jaw, to a little behind the landmark's own vertex.
+the mesh, vertices are kept in order from the cheek, over the jaw, to a little behind both the landmark's vertex, which
+is where it is seen from the front, and the head's own point.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def cut_parallel_lines(
     neutral: Float32,
     edges: npt.NDArray[np.integer],
     jaw: npt.NDArray[np.integer],
+    own: npt.NDArray[np.integer],
     inner: npt.NDArray[np.integer],
     mouth: Float32,
     lengths: npt.NDArray[np.integer],
@@ -31,8 +33,9 @@ def cut_parallel_lines(
     Args:
         neutral: (N, 3) mesh, cm.
         edges: (M, 2) its edges.
-        jaw: (17,) vertices of the contour landmarks.
-        inner: (51,) vertices of the other landmarks, which no line holds.
+        jaw: (17,) vertices of the contour landmarks, one on each line.
+        own: (17,) the head's own points of the jaw, behind which lines end.
+        inner: vertices of the other landmarks, which no line holds.
         mouth: (3,) centre of the mouth, about which lines 5-11 fan out, cm.
         lengths: (17,) how many vertices each line keeps, at most LINE_LENGTH.
 
@@ -40,13 +43,14 @@ def cut_parallel_lines(
         (17, LINE_LENGTH) vertex indices, ordered outwards, padded with the last one.
     """
     lines = np.empty((17, LINE_LENGTH), np.int64)
-    taken = {*jaw.tolist(), *inner.tolist()}
+    taken = {*jaw.tolist(), *own.tolist(), *inner.tolist()}
     for landmark, length in enumerate(lengths):
         point = neutral[jaw[landmark]]
         fanned = landmark in _FAN
         origin = np.array([0.0, mouth[1] if fanned else point[1]])
         direction = (point[:2] - origin) / np.linalg.norm(point[:2] - origin)
-        line = _cut(neutral, edges, int(jaw[landmark]), origin, direction, int(length), fanned, taken)
+        ends = int(jaw[landmark]), int(own[landmark])
+        line = _cut(neutral, edges, ends, origin, direction, int(length), fanned, taken)
         taken.update(line.tolist())
         lines[landmark] = np.r_[line, np.full(LINE_LENGTH - len(line), line[-1])]
     return lines
@@ -55,14 +59,14 @@ def cut_parallel_lines(
 def _cut(
     neutral: Float32,
     edges: npt.NDArray[np.integer],
-    own_vertex: int,
+    ends: tuple[int, int],
     origin: np.ndarray,
     direction: np.ndarray,
     length: int,
     fanned: bool,
     taken: set[int],
 ) -> npt.NDArray[np.int64]:
-    point = neutral[own_vertex]
+    point = neutral[ends[0]]
     normal = np.array([-direction[1], direction[0]])
     distance = (neutral[:, :2] - origin) @ normal
     crossing = edges[(distance[edges[:, 0]] <= 0) != (distance[edges[:, 1]] <= 0)]
@@ -72,7 +76,7 @@ def _cut(
     cut, outward = cut[outward > 0], outward[outward > 0]
     angle = np.arctan2(outward, cut[:, 2] - _AXIS_DEPTH_CM)
     reach = np.hypot(outward, cut[:, 2] - _AXIS_DEPTH_CM)
-    own = np.arctan2((point[:2] - origin) @ direction, point[2] - _AXIS_DEPTH_CM)
+    last = max(np.arctan2((neutral[v, :2] - origin) @ direction, neutral[v, 2] - _AXIS_DEPTH_CM) for v in ends)
     start_outward = 0.38 * (point[:2] - origin) @ direction if fanned else 2.4
     bins = np.linspace(0, np.pi, 361)  # the outermost cut of each half degree: skips what lies inside the head
     index = np.digitize(angle, bins)
@@ -81,8 +85,8 @@ def _cut(
     walked = np.r_[0, np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()]
     curve_outward = (curve[:, :2] - origin) @ direction
     begin = walked[(curve_outward >= start_outward).argmax()]  # the first crossing: behind the jaw it comes back
-    end = np.interp(own, np.arctan2(curve_outward, curve[:, 2] - _AXIS_DEPTH_CM), walked) + _BEHIND_CM
-    return _nearest_vertices(neutral, curve, walked, begin, end, length, own_vertex, taken)
+    end = np.interp(last, np.arctan2(curve_outward, curve[:, 2] - _AXIS_DEPTH_CM), walked) + _BEHIND_CM
+    return _nearest_vertices(neutral, curve, walked, begin, end, length, ends[0], taken)
 
 
 def _nearest_vertices(

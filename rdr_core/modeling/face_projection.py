@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.geometry.silhouette import contour_on_lines
 from rdr_core.geometry.weak_perspective import project
-from rdr_core.landmarks import JAW
+from rdr_core.landmarks import INNER
 
 N_POSE = 7
 """P = pitch, yaw, roll (rad), t_x, t_y, t_z (crop units; t_z is unobservable), f (crop units per cm)."""
@@ -25,7 +25,8 @@ class FaceProjection(nn.Module):
     vertex_factor: Tensor
     core: Tensor
     lines: Tensor
-    landmarks: Tensor
+    inner: Tensor
+    own: Tensor
 
     def __init__(self, model: DynamicExpressionModel) -> None:
         super().__init__()
@@ -38,7 +39,8 @@ class FaceProjection(nn.Module):
         self.register_buffer("vertex_factor", torch.from_numpy(tensor.vertex_factor), persistent=False)
         self.register_buffer("core", torch.from_numpy(tensor.core), persistent=False)
         self.register_buffer("lines", torch.from_numpy(model.topology.lines_in_subset), persistent=False)
-        self.register_buffer("landmarks", torch.from_numpy(model.topology.landmarks_in_subset), persistent=False)
+        self.register_buffer("inner", torch.from_numpy(model.topology.landmarks_in_subset[INNER]), persistent=False)
+        self.register_buffer("own", torch.from_numpy(model.topology.own_in_subset), persistent=False)
 
     def blendshapes(self, alpha_id: Tensor) -> Tensor:
         """B = C_B x2 alpha_id, Eq. (2), left in factors: (B, I) -> (B, R, E + 1), slice 0 neutral, others offsets
@@ -65,9 +67,9 @@ class FaceProjection(nn.Module):
         index = step[..., None, None].expand(-1, -1, 1, 2)
         first, second = lines.gather(2, index).squeeze(2), lines.gather(2, index + 1).squeeze(2)
         contour = first + weight[..., None] * (second - first)
-        inner = vertices[:, self.landmarks[len(JAW) :], :2]
+        inner = vertices[:, self.inner, :2]
         return torch.cat([contour, inner], dim=1)
 
     def landmarks_3d(self, vertices: Tensor) -> Tensor:
-        """The head's own 68 points, jaw at fixed vertices: (B, n, 3) -> (B, L, 3)."""
-        return vertices[:, self.landmarks]
+        """The head's own 68 points, hidden or not: (B, n, 3) -> (B, L, 3)."""
+        return vertices[:, self.own]

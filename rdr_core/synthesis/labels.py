@@ -110,7 +110,7 @@ def label_of(
     else:
         pose = fit_seen_pose(model.topology, face, shape, placement.euler_rad)
         projected = _projected_shape(model.topology, face, pose)
-    own = model.topology.landmarks_in_subset
+    own = model.topology.own_in_subset
     depth = pose.scale_px_per_cm * (face[own] @ matrix_from_euler(pose.euler_rad)[2])
     residual = np.linalg.norm(projected - shape, axis=1).mean() / face_box_size(shape)
     return FaceLabel(

@@ -13,7 +13,7 @@ import numpy as np
 
 from rdr_core.data.crop import Crop, crop_from_landmarks
 from rdr_core.data.label import FaceLabel
-from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import own_landmarks, visible_landmarks
 from rdr_core.fitting.fit_group import face_box_size
 from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 from rdr_core.geometry.weak_perspective import project
@@ -128,7 +128,7 @@ def _label(
     return FaceLabel(
         shape=shape.astype(np.float32),
         projected_shape=projected.astype(np.float32),
-        landmarks_3d=project(fixed_landmarks(topology).on(fitted), euler, origin, scale).astype(np.float32),
+        landmarks_3d=project(own_landmarks(topology).on(fitted), euler, origin, scale).astype(np.float32),
         visible=np.ones(len(shape), bool),
         euler_rad=euler,
         translation_px=np.append(origin, 0).astype(np.float32),
@@ -136,6 +136,7 @@ def _label(
         alpha_id=face.alpha_id,
         alpha_exp=face.alpha_exp,
         residual=float(np.linalg.norm(projected - shape, axis=1).mean() / face_box_size(shape)),
+        fitted=True,
         source=source,
     )
 

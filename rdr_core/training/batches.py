@@ -18,6 +18,8 @@ from rdr_core.data.crop import Crop, crop_from_landmarks
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import DataError
 from rdr_core.geometry.rotation import turn_in_image, upright_roll_rad
+from rdr_core.landmarks import N_LANDMARKS
+from rdr_core.modeling.face_projection import N_POSE
 from rdr_core.training.mixture import PERIOD, Mixture
 from rdr_core.training.sources import Source
 from rdr_core.types import Float32, UInt8
@@ -34,12 +36,16 @@ class Batch:
     """(B,) 1 where the crop shows a well aligned face, else 0."""
     shape: Tensor
     """(B, 68, 2) S*."""
+    own: Tensor
+    """(B, 68, 2) the head's own points, hidden or not."""
     pose: Tensor
     """(B, 7) P*: rad, crop units, crop units per cm."""
     alpha_id: Tensor
     """(B, I)."""
     alpha_exp: Tensor
     """(B, E)."""
+    fitted: Tensor
+    """(B,) 1 where Q* was fitted to landmarks, 0 where it is known."""
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
@@ -60,17 +66,24 @@ class Target:
 
     shape: Float32
     """(68, 2)."""
+    own: Float32
+    """(68, 2)."""
     pose: Float32
     """(7,)."""
     alpha_id: Float32
     alpha_exp: Float32
+    fitted: Float32
+    """() 1 where Q* was fitted."""
 
 
 def target_in_crop(label: FaceLabel, crop: Crop) -> Target:
-    """Return S*, P*, alpha_id*, alpha_exp* of a crop."""
-    shape = crop.points_to_crop(label.shape) / crop.size
+    """Return what is known of a face, in a crop."""
+    shape, own = (
+        (crop.points_to_crop(points) / crop.size).astype(np.float32)
+        for points in (label.shape, label.landmarks_3d[:, :2])
+    )
     pose = pose_in_crop(label.euler_rad, label.translation_px, label.scale_px_per_cm, crop)
-    return Target(shape.astype(np.float32), pose, label.alpha_id, label.alpha_exp)
+    return Target(shape, own, pose, label.alpha_id, label.alpha_exp, np.asarray(label.fitted, np.float32))
 
 
 def pose_in_crop(euler_rad: Float32, translation_px: Float32, scale: float, crop: Crop) -> Float32:
@@ -173,8 +186,8 @@ class Sampler:
         label = next(self.labels(PERIOD), None)
         if label is None:
             raise DataError(f"the first {PERIOD} training pictures show no face")
-        zeros = (np.zeros(n, np.float32) for n in (len(label.alpha_id), len(label.alpha_exp)))
-        return Target(np.zeros_like(label.shape), np.zeros(7, np.float32), *zeros)
+        shapes = ((N_LANDMARKS, 2), (N_LANDMARKS, 2), N_POSE, label.alpha_id.shape, label.alpha_exp.shape, ())
+        return Target(*(np.zeros(shape, np.float32) for shape in shapes))
 
     def _checked(self, target: Target) -> Target:
         for name in ("alpha_id", "alpha_exp"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
@@ -21,8 +21,12 @@ from rdr_core.training.batches import Batch
 class LossConfig:
     """Trade-offs of Eq. (9, 10), which the paper does not give."""
 
-    parameter_weight: float = 0.1
+    parameter_weight: float = 0.5
     """lambda: pose and expression against landmarks."""
+    fitted_weight: float = 0.25
+    """Of expression and identity where they were fitted to landmarks, against 1 where they are known."""
+    own_weight: float = 0.5
+    """Of the head's own points, hidden ones included, against S_p."""
     shape_weight: float = 1.0
     """beta: S against S_p."""
     identity_weight: float = 0.1
@@ -35,7 +39,7 @@ class LossConfig:
     """The paper squares landmark errors (l2); the mean distance that is reported falls faster under l1."""
 
     def __post_init__(self) -> None:
-        weights = (self.parameter_weight, self.shape_weight, self.identity_weight, self.confidence_weight)
+        weights = [value for name, value in asdict(self).items() if name.endswith("_weight")]
         if min(weights) < 0 or self.landmark_unit <= 0:
             raise ConfigError(f"loss weights are not negative and the landmark unit is positive, got {self}")
 
@@ -54,24 +58,22 @@ class RdrLoss:
         refinement = self.network.refinement
         pose = (batch.pose - refinement.pose_mean) / refinement.pose_std
         identity = (batch.alpha_id - self.network.identity_mean) / self.network.identity_std
-        first = output.steps[0]
+        certainty = 1 - (1 - self.config.fitted_weight) * batch.fitted
+        steps, none = output.steps, torch.zeros_like(batch.is_face)
         terms = {
-            "pose": sum((self._pose(step, pose) for step in output.steps), batch.is_face.new_zeros(())),
-            "expression": sum(
-                (self._expression(step, batch.alpha_exp) for step in output.steps), batch.is_face.new_zeros(())
-            ),
-            "identity": (output.alpha_id - identity).square().mean(1),
-            "projected": self._landmarks(first.projected_shape, batch.shape),
-            "shape": batch.is_face.new_zeros(len(batch.is_face)),
+            "pose": sum((self._pose(step, pose) for step in steps), none),
+            "expression": certainty * sum((self._expression(step, batch.alpha_exp) for step in steps), none),
+            "identity": certainty * (output.alpha_id - identity).square().mean(1),
+            "projected": sum((self._landmarks(step.projected_shape, batch.shape) for step in steps), none),  # Eq. (8)
+            "own": sum((self._landmarks(self._own(step), batch.own) for step in steps), none),
+            "shape": sum((self._landmarks(step.shape, batch.shape) for step in steps[1:]), none),
         }
-        for step in output.steps[1:]:
-            terms["projected"] = terms["projected"] + self._landmarks(step.projected_shape, batch.shape)  # Eq. (8)
-            terms["shape"] = terms["shape"] + self._landmarks(step.shape, batch.shape)
         means = {name: (term * weight).sum() for name, term in terms.items()}
         means["confidence"] = functional.binary_cross_entropy_with_logits(output.confidence_logit, batch.is_face)
         c = self.config
         means["total"] = (
             means["projected"]
+            + c.own_weight * means["own"]
             + c.shape_weight * means["shape"]
             + c.parameter_weight * (means["pose"] + means["expression"])
             + c.identity_weight * means["identity"]
@@ -86,6 +88,9 @@ class RdrLoss:
     def _expression(self, step: Step, target: Tensor) -> Tensor:
         target = target.clamp(TARGET_MARGIN, 1 - TARGET_MARGIN)
         return ((alpha_from_logits(step.alpha_exp_logits) - target) / self.alpha_exp_std).square().mean(1)
+
+    def _own(self, step: Step) -> Tensor:
+        return self.network.refinement.projection.landmarks_3d(step.vertices)[..., :2]
 
     def _landmarks(self, shape: Tensor, target: Tensor) -> Tensor:
         error = (shape - target) / self.config.landmark_unit

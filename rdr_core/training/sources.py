@@ -109,6 +109,7 @@ class FittedFaces:
             alpha_id=table.alpha_id[row],
             alpha_exp=table.alpha_exp[row],
             residual=float(table.error[row]),
+            fitted=True,
             source=str(table.names[row]),
         )
 

@@ -22,7 +22,7 @@ from rdr_core.data.label import FaceLabel
 from rdr_core.data.shard import Member
 from rdr_core.data.shards import write_shards
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
-from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import own_landmarks, visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
@@ -99,7 +99,7 @@ def _member(number: int, face_model: DynamicExpressionModel, draw_face: DrawFace
     jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     subset = face_model.face(alpha_id, alpha_exp)[face_model.topology.subset]
     placed = project(subset, euler, pose.translation_px, np.float64(pose.scale_px_per_cm)).astype(np.float32)
-    own = fixed_landmarks(face_model.topology).on(placed)
+    own = own_landmarks(face_model.topology).on(placed)
     seen = np.ones(68, bool)
     scale = pose.scale_px_per_cm
     label = FaceLabel(shape, shape, own, seen, euler, pose.translation_px, scale, alpha_id, alpha_exp, 0.0, "drawn")

@@ -29,6 +29,7 @@ def a_label(seed: int = 0) -> FaceLabel:
         alpha_exp=rng.random(46).astype(np.float32),
         residual=float(rng.random()),
         source="synthetic",
+        fitted=bool(rng.random() < 0.5),
     )
 
 

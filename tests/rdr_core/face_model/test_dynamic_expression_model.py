@@ -111,7 +111,7 @@ def test_files_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="not a whole face model"):
         load_face_model(tmp_path / "other.npz")
     np.savez(tmp_path / "later.npz", schema_version=np.array(99))
-    with pytest.raises(AssetError, match="version 99, this program reads 1"):
+    with pytest.raises(AssetError, match="version 99, this program reads 2"):
         load_face_model(tmp_path / "later.npz")
     np.save(tmp_path / "array.npy", np.zeros(3))
     with pytest.raises(AssetError, match="not a whole face model"):

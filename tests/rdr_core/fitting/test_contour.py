@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.fitting.contour import INNER_ONLY, fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import INNER_ONLY, frontal_landmarks, own_landmarks, visible_landmarks
 from rdr_core.landmarks import INNER, JAW
 
 
 def test_fixed_landmarks_are_the_models(face_model: DynamicExpressionModel) -> None:
-    face = face_model.face()
-    subset = face[face_model.topology.subset]
-    np.testing.assert_array_equal(fixed_landmarks(face_model.topology).on(subset), face[face_model.topology.landmarks])
+    face, topology = face_model.face(), face_model.topology
+    subset = face[topology.subset]
+    np.testing.assert_array_equal(frontal_landmarks(topology).on(subset), face[topology.landmarks])
+    np.testing.assert_array_equal(own_landmarks(topology).on(subset), face[topology.own])
 
 
 def test_visible_landmarks_move_the_jaw_only(face_model: DynamicExpressionModel) -> None:
     subset = face_model.face()[face_model.topology.subset]
-    fixed = fixed_landmarks(face_model.topology).on(subset)
+    fixed = frontal_landmarks(face_model.topology).on(subset)
     visible = visible_landmarks(face_model.topology, subset, np.radians([0.0, 50, 0])).on(subset)
     np.testing.assert_array_equal(visible[INNER], fixed[INNER])
     moved = np.linalg.norm(visible[JAW] - fixed[JAW], axis=1)

@@ -12,7 +12,7 @@ from rdr_core.data.w300 import read_w300
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
-from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import frontal_landmarks, own_landmarks, visible_landmarks
 from rdr_core.fitting.fit_group import Fit, FitConfig, face_box_size, fit_group
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.geometry.weak_perspective import project
@@ -48,7 +48,7 @@ def known_face(
     euler = np.radians([10, yaw_deg, 15])
     face = combine(*model.landmark_tensor.contract_identity(alpha_id), alpha_exp)
     placed = project(face, euler, np.array([300.0, 250.0]), np.float64(SCALE))[:, :2].astype(np.float32)
-    own = fixed_landmarks(model.topology)
+    own = own_landmarks(model.topology)
     clicked = visible_landmarks(model.topology, face, euler) if contour else own
     return Known(euler, alpha_id, alpha_exp, clicked.on(placed), own.on(placed))
 
@@ -121,8 +121,9 @@ def test_result_is_consistent(face_model: DynamicExpressionModel) -> None:
     face = combine(*face_model.landmark_tensor.contract_identity(fit.alpha_id), fit.alpha_exp)
     placed = project(face, fit.pose.euler_rad, fit.pose.translation_px, np.float32(fit.pose.scale_px_per_cm))
     inner = slice(17, 68)
-    own = fixed_landmarks(face_model.topology).on(placed)
-    np.testing.assert_allclose(fit.projected_shape[inner], own[inner, :2], atol=0.01)
+    own = own_landmarks(face_model.topology).on(placed)
+    frontal = frontal_landmarks(face_model.topology).on(placed)
+    np.testing.assert_allclose(fit.projected_shape[inner], frontal[inner, :2], atol=0.01)
     np.testing.assert_allclose(fit.landmarks_3d, own, atol=0.01)
     error = np.linalg.norm(fit.projected_shape - known.points, axis=1).mean() / face_box_size(known.points)
     assert fit.error == pytest.approx(error, rel=1e-4)

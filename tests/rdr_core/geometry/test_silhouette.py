@@ -193,7 +193,7 @@ def test_weights_are_differentiable() -> None:
 
 
 def test_contour_landmarks_glide_as_heads_turn(face_model: DynamicExpressionModel) -> None:
-    """Turned by two degrees, hardly any contour landmark lands on another fold of the face."""
+    """Turned by two degrees, hardly any contour landmark lands, in the picture, on another fold of the face."""
     topology = face_model.topology
     yaw = np.radians(np.arange(-88, 89, 2))
     jumps, sockets = [], []
@@ -206,10 +206,11 @@ def test_contour_landmarks_glide_as_heads_turn(face_model: DynamicExpressionMode
         everywhere = np.broadcast_to(lines.reshape(1, -1, 3), (len(yaw), lines.size // 3, 3))
         seen = project(everywhere, euler, np.zeros((len(yaw), 2)), np.ones(len(yaw)))[..., :2]
         step, weight = contour_on_lines(seen.reshape(len(yaw), *lines.shape[:2], 2))
-        of_line = np.arange(len(lines))
-        points = lines[of_line, step] * (1 - weight[..., None]) + lines[of_line, step + 1] * weight[..., None]
-        jumps.append(np.linalg.norm(np.diff(points, axis=0), axis=-1) > 2.5)
+        seen = seen.reshape(len(yaw), *lines.shape[:2], 2)
+        place = np.arange(len(yaw))[:, None], np.arange(len(lines))
+        points = seen[*place, step] * (1 - weight[..., None]) + seen[*place, step + 1] * weight[..., None]
+        jumps.append(np.linalg.norm(np.diff(points, axis=0), axis=-1) > 1.5)
         frontal = np.abs(yaw) < np.radians(10)
         sockets.append((step[frontal][:, [0, 16]] == 0).any())
-    assert np.mean(jumps) < 6e-4  # 1.3e-3 without the rule of the longer run, 1.5e-3 with the first that faces
+    assert np.mean(jumps) < 3e-4
     assert not any(sockets), "the contour does not begin beside the eye"

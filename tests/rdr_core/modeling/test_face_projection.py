@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
-from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import own_landmarks, visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.modeling.face_projection import FaceProjection
 
@@ -37,7 +37,7 @@ def test_projection_agrees_in_numpy_and_torch(seed: int, euler: np.ndarray) -> N
     face = combine(*model.landmark_tensor.contract_identity(alpha_id), alpha_exp)
     placed = project(face, pose[:3], pose[3:5], pose[6])
     np.testing.assert_allclose(vertices[0].numpy(), placed, atol=1e-5)
-    own = fixed_landmarks(model.topology).on(placed)
+    own = own_landmarks(model.topology).on(placed)
     np.testing.assert_allclose(projection.landmarks_3d(vertices)[0].numpy(), own, atol=1e-5)
     contour = visible_landmarks(model.topology, face, pose[:3]).on(placed[:, :2])
     found = projection.projected_shape(vertices)[0].numpy()

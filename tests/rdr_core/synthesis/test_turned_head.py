@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rdr_core.fitting.contour import fixed_landmarks, visible_landmarks
+from rdr_core.fitting.contour import own_landmarks, visible_landmarks
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT, INNER, MIRROR
@@ -138,7 +138,7 @@ def test_labels_are_those_of_the_fit_turned(mesh: HeadMesh, renderer: TurnRender
     assert project(marks, label.euler_rad, label.translation_px, scale)[:, :2] == pytest.approx(
         label.projected_shape, abs=0.05
     )
-    own = project(fixed_landmarks(topology).on(subset), label.euler_rad, label.translation_px, scale)
+    own = project(own_landmarks(topology).on(subset), label.euler_rad, label.translation_px, scale)
     assert own == pytest.approx(label.landmarks_3d, abs=0.05)
     assert label.shape == pytest.approx(label.projected_shape, abs=0.35)  # annotated without error
     expected = matrix_from_euler(face.euler_rad) @ matrix_from_euler(np.array([0, by, 0]))

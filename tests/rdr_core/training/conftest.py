@@ -11,7 +11,7 @@ import pytest
 
 from rdr_core.data.sample import FaceSample, box_of
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.fitting.contour import fixed_landmarks
+from rdr_core.fitting.contour import own_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.training.fit_faces import fit_samples
 from rdr_core.training.targets import TargetTable
@@ -50,7 +50,7 @@ def drawn_faces(
         samples.append(FaceSample(name, folder / name, box_of(shape), shape))
         subset = face_model.face(alpha_id, alpha_exp)[face_model.topology.subset]
         placed = project(subset, euler, pose.translation_px, np.float64(SCALE))
-        own = fixed_landmarks(face_model.topology).on(placed)
+        own = own_landmarks(face_model.topology).on(placed)
         rows.append((name, False, shape, shape, own, euler, pose.translation_px, SCALE, alpha_id, alpha_exp, 0.0))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     kinds = [None, bool, *[np.float32] * 9]
