@@ -12,7 +12,7 @@ def conv_norm(x: Tensor, conv: nn.Module, norm: nn.Module) -> Tensor:
 
     Written as arithmetic on the stored weights, so that an exported graph can fold them when it is loaded.
     """
-    if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or not isinstance(norm, nn.BatchNorm2d):
+    if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) or not isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm):
         raise TypeError(f"expected a convolution and its batch norm, got {type(conv)} and {type(norm)}")
     if norm.training:
         return norm(conv(x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdr_core.atomic import whole_file
-from rdr_core.errors import AssetError
+from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
+
+logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = "1"
 
@@ -102,3 +105,35 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def load_weights(network: RDR, tensors: dict[str, Tensor], path: Path, prefix: str = "network.") -> None:
+    """Load what has the same name and shape; AssetError where nothing has."""
+    own = network.state_dict()
+    found = {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+    fitting = {n: t for n, t in found.items() if n in own and own[n].shape == t.shape}
+    if not fitting:
+        raise AssetError(f"{path}: none of its weights fit this network; is it of another preset?")
+    network.load_state_dict(own | fitting)
+
+
+def resume(
+    path: Path,
+    network: RDR,
+    average: RDR,
+    optimizer: torch.optim.Optimizer,
+    network_config: RdrConfig,
+    info: dict[str, Any],
+) -> int:
+    """Continue from `path` where it exists; returns the step to go on with."""
+    if not path.exists():
+        return 0
+    checkpoint = load_checkpoint(path)
+    if checkpoint.config != network_config:
+        raise ConfigError(f"{path} is of another network ({checkpoint.config}); give another --out or delete it")
+    if checkpoint.info.get("data") != info.get("data"):
+        logger.warning("%s: went so far with other data (%s)", path, checkpoint.info.get("data"))
+    load_weights(network, checkpoint.tensors, path)
+    load_weights(average, checkpoint.tensors, path, "average.")
+    restore_optimizer(optimizer, checkpoint.tensors)
+    return int(checkpoint.info["step"])

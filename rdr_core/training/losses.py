@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
@@ -35,8 +37,9 @@ class LossConfig:
     """Of the cross entropy of the confidence."""
     landmark_unit: float = 0.02
     """Landmark errors are measured in this share of the crop."""
-    landmark_norm: Literal["l1", "l2"] = "l1"
-    """The paper squares landmark errors (l2); the mean distance that is reported falls faster under l1."""
+    landmark_norm: Literal["l1", "l2", "smooth_l1", "wing"] = "l1"
+    """The paper squares landmark errors (l2); the mean distance that is reported falls faster under l1. smooth_l1 is
+    squared within one unit; wing (Feng et al. 2018) pulls hardest at small errors."""
 
     def __post_init__(self) -> None:
         weights = [value for name, value in asdict(self).items() if name.endswith("_weight")]
@@ -52,9 +55,14 @@ class RdrLoss:
         self.network, self.config, self.alpha_exp_std = network, config, alpha_exp_std
         self.observable = torch.tensor(POSE_OBSERVABLE, dtype=torch.float32)
 
-    def __call__(self, output: RdrOutput, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms; `total` is to be minimised."""
-        weight = batch.is_face / batch.is_face.sum().clamp_min(1)
+    def __call__(self, output: RdrOutput, batch: Batch, faces: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the terms; `total` is to be minimised.
+
+        Args:
+            faces: () rows with a face to divide by, where the batch is a part of a larger one: the mean of all parts.
+        """
+        faces = batch.is_face.sum() if faces is None else faces
+        weight = batch.is_face / faces.clamp_min(1e-6)
         refinement = self.network.refinement
         pose = (batch.pose - refinement.pose_mean) / refinement.pose_std
         identity = (batch.alpha_id - self.network.identity_mean) / self.network.identity_std
@@ -94,4 +102,18 @@ class RdrLoss:
 
     def _landmarks(self, shape: Tensor, target: Tensor) -> Tensor:
         error = (shape - target) / self.config.landmark_unit
-        return (error.abs() if self.config.landmark_norm == "l1" else error.square()).mean((1, 2))
+        return _NORMS[self.config.landmark_norm](error).mean((1, 2))
+
+
+def _wing(error: Tensor) -> Tensor:
+    """w ln(1 + |x| / epsilon) up to |x| = w, then linear: w of 2 units, epsilon of 0.5."""
+    size, width, bend = error.abs(), 2.0, 0.5
+    return torch.where(size < width, width * torch.log1p(size / bend), size - width + width * math.log1p(width / bend))
+
+
+_NORMS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "l1": Tensor.abs,
+    "l2": Tensor.square,
+    "smooth_l1": lambda error: functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none"),
+    "wing": _wing,
+}

@@ -119,7 +119,7 @@ def test_an_epoch_shows_every_face_once(data: FittedFaces) -> None:
 def test_shapes_types_and_ranges(data: FittedFaces) -> None:
     batch = sampler_of(data, AugmentConfig(), 5, 0.2, 0).batch(0)
     assert [tuple(getattr(batch, n).shape) for n in Batch.__dataclass_fields__] == [
-        (5, 3, SIZE, SIZE), (5,), (5, 68, 2), (5, 7), (5, 50), (5, 46)
+        (5, 3, SIZE, SIZE), (5,), (5, 68, 2), (5, 68, 2), (5, 7), (5, 50), (5, 46), (5,)
     ]  # fmt: skip
     kinds = {name: getattr(batch, name).dtype for name in Batch.__dataclass_fields__}
     assert kinds.pop("image") == torch.uint8

@@ -17,15 +17,11 @@ from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
-from rdr_core.training.loop import (
-    TrainConfig,
-    make_optimizer,
-    pick_device,
-    set_statistics,
-    train,
-    update_average,
-)
+from rdr_core.training.config import TrainConfig
+from rdr_core.training.loop import make_optimizer, train, update_average
 from rdr_core.training.sources import FittedFaces, ShardFaces
+from rdr_core.training.statistics import set_statistics
+from rdr_core.training.world import pick_device
 
 CONFIG = TrainConfig(steps=6, batch_size=4, every=3, validation=2, warmup=2, device="cpu", bf16=False, no_face=0.3)
 
@@ -52,7 +48,7 @@ def test_resumed_run_equals_an_uninterrupted_one(
     config = replace(CONFIG, optimizer=optimizer)
     whole = train(small, config, [(data, 1)], (), tmp_path / "whole", {})
     with pytest.raises(KeyboardInterrupt):
-        train(small, config, [(data, 1)], (), tmp_path / "stopped", {}, progress=StopAfter(5))
+        train(small, config, [(data, 1)], (), tmp_path / "stopped", {}, progress=StopAfter(4))
     assert load_checkpoint(tmp_path / "stopped" / "last.safetensors").info["step"] == 5
     resumed = train(small, config, [(data, 1)], (), tmp_path / "stopped", {})
     for name in ("last.safetensors", "weights.safetensors"):
@@ -89,6 +85,33 @@ class StopAfter:
         self.left -= done
         if done and not self.left:
             raise KeyboardInterrupt
+
+
+def test_time_is_kept(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
+    """A time that is over stops the run with a checkpoint; the same call goes on to the bits of a whole run."""
+    whole = train(small, CONFIG, [(data, 1)], (), tmp_path / "whole", {})
+    stopped = train(small, CONFIG, [(data, 1)], (), tmp_path / "stopped", {}, minutes=1e-6)
+    assert 1 <= load_checkpoint(stopped).info["step"] < CONFIG.steps
+    assert load_checkpoint(stopped).info["validation"]["nme_s2"] > 0
+    resumed = train(small, CONFIG, [(data, 1)], (), tmp_path / "stopped", {}, minutes=30)
+    assert load_checkpoint(resumed).info["step"] == CONFIG.steps
+    for key, tensor in tensors(whole).items():
+        assert torch.equal(tensor, tensors(resumed)[key]), key
+    with pytest.raises(ConfigError, match="minutes must be positive"):
+        train(small, CONFIG, [(data, 1)], (), tmp_path / "none", {}, minutes=0)
+
+
+def test_curriculum_teaches_later_steps_later(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
+    config = replace(CONFIG, curriculum=6, ema=0.0, weight_decay=0.0)
+    path = train(small, replace(config, steps=3), [(data, 1)], (), tmp_path, {})
+    fresh = tensors(train(small, replace(config, steps=1, peak_lr=1e-12), [(data, 1)], (), tmp_path / "fresh", {}))
+    moved = {
+        name: float((tensor - fresh[name]).abs().max())
+        for name, tensor in tensors(path).items()
+        if ".pe_lstm.projections." in name and name.endswith("weight")
+    }
+    first, second = (moved[f"network.refinement.pe_lstm.projections.{k}.weight"] for k in range(2))
+    assert first > 1e-6 > second
 
 
 def test_other_data_is_noticed(

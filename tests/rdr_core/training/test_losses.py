@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -19,11 +20,13 @@ ONLY_LANDMARKS = LossConfig(parameter_weight=0, identity_weight=0, confidence_we
 
 
 def truth(is_face: tuple[float, ...] = (1.0, 1.0)) -> Batch:
+    """Targets whose own points are those of vertices at the crop's corner: 0."""
     rows = len(is_face)
     generator = torch.Generator().manual_seed(0)
     shape, alpha_id = torch.rand(rows, 68, 2, generator=generator), torch.randn(rows, 50, generator=generator)
     pose, alpha_exp = torch.rand(rows, 7, generator=generator), torch.full((rows, 46), 0.2)
-    return Batch(torch.zeros(rows, 3, 64, 64), torch.tensor(is_face), shape, pose, alpha_id, alpha_exp)
+    image, own, fitted = torch.zeros(rows, 3, 64, 64), torch.zeros(rows, 68, 2), torch.zeros(rows)
+    return Batch(image, torch.tensor(is_face), shape, own, pose, alpha_id, alpha_exp, fitted)
 
 
 def perfect(network: RDR, batch: Batch, steps: int = 2) -> RdrOutput:
@@ -48,12 +51,14 @@ def loss_of(network: RDR, config: LossConfig | None = None) -> RdrLoss:
 def test_perfect_output_costs_nothing(tiny_network: RDR) -> None:
     batch = truth()
     terms = loss_of(tiny_network)(perfect(tiny_network, batch), batch)
-    assert set(terms) == {"pose", "expression", "identity", "projected", "shape", "confidence", "total"}
+    assert set(terms) == {"pose", "expression", "identity", "projected", "own", "shape", "confidence", "total"}
     for name, value in terms.items():
         assert float(value) == pytest.approx(0, abs=1e-9), name
 
 
-@pytest.mark.parametrize(("norm", "expected"), [("l1", 3.0), ("l2", 9.0)])
+@pytest.mark.parametrize(
+    ("norm", "expected"), [("l1", 3.0), ("l2", 9.0), ("smooth_l1", 2.5), ("wing", 3 - 2 + 2 * math.log(5))]
+)
 def test_value_of_eq_10(tiny_network: RDR, norm: str, expected: float) -> None:
     """sum over k of |S_p^k - S*|^2 + beta |S^k - S*|^2: S_p counts from k = 0 on (Eq. 5, 8), S from k = 1 on."""
     batch = truth()
@@ -86,7 +91,7 @@ def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None
     """lambda weighs both; pose in standard deviations without t_z, expression in units of its spread."""
     batch = truth()
     output = perfect(tiny_network, batch)
-    loss = loss_of(tiny_network, LossConfig(parameter_weight=0.3))
+    loss = loss_of(tiny_network, LossConfig(parameter_weight=0.3, own_weight=0))
     for k in range(3):
         terms = loss(with_step(output, k, pose=output.steps[k].pose + 2), batch)
         assert float(terms["pose"]) == pytest.approx(4, rel=1e-4)
@@ -95,6 +100,37 @@ def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None
         terms = loss(with_step(output, k, alpha_exp_logits=logits), batch)
         assert float(terms["expression"]) == pytest.approx((0.5 / ALPHA_STD) ** 2, rel=1e-4)
         assert float(terms["total"]) == pytest.approx(0.3 * 4, rel=1e-4)
+
+
+def test_fitted_expressions_and_identities_count_less(tiny_network: RDR) -> None:
+    batch = replace(truth(), fitted=torch.tensor([1.0, 1.0]))
+    loss = loss_of(tiny_network, LossConfig(fitted_weight=0.2))
+    base = perfect(tiny_network, batch)
+    wrong = with_step(base, 1, alpha_exp_logits=torch.logit(batch.alpha_exp + 0.5), pose=base.steps[1].pose + 2)
+    terms = loss(replace(wrong, alpha_id=base.alpha_id + 3), batch)
+    assert float(terms["expression"]) == pytest.approx(0.2 * (0.5 / ALPHA_STD) ** 2, rel=1e-4)
+    assert float(terms["identity"]) == pytest.approx(0.2 * 9, rel=1e-4)
+    assert float(terms["pose"]) == pytest.approx(4, rel=1e-4)
+
+
+def test_own_points_are_taught_at_every_step(tiny_network: RDR) -> None:
+    batch = truth()
+    output = perfect(tiny_network, batch)
+    loss = loss_of(tiny_network, replace(ONLY_LANDMARKS, own_weight=0.5))
+    for k in range(3):
+        terms = loss(with_step(output, k, vertices=torch.full((2, 488, 3), 3 * UNIT)), batch)
+        assert float(terms["own"]) == pytest.approx(3, rel=1e-4)
+        assert float(terms["total"]) == pytest.approx(1.5, rel=1e-4)
+
+
+def test_parts_of_a_batch_add_up(tiny_network: RDR) -> None:
+    """Two processes with 3 and 1 faces: their mean is the loss of one with all 4."""
+    parts = truth((1.0, 1.0, 1.0)), truth((1.0, 0.0, 0.0))
+    losses = []
+    for part, off in zip(parts, (1.0, 5.0), strict=True):
+        output = with_step(perfect(tiny_network, part), 1, shape=part.shape + off * UNIT)
+        losses.append(float(loss_of(tiny_network, ONLY_LANDMARKS)(output, part, torch.tensor(4 / 2))["shape"]))
+    assert sum(losses) / 2 == pytest.approx((3 * 1.0 + 5.0) / 4, rel=1e-4)
 
 
 def test_t_z_costs_nothing(tiny_network: RDR) -> None:

@@ -12,10 +12,11 @@ import torch
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.training.batches import Batch, Target, ideal_crop, network_pixels, target_in_crop
-from rdr_core.training.loop import set_statistics
+from rdr_core.training.config import TrainConfig
 from rdr_core.training.losses import LossConfig, RdrLoss
 from rdr_core.training.schedule import learning_rate
 from rdr_core.training.sources import FittedFaces
+from rdr_core.training.statistics import set_statistics
 from rdr_core.training.validation import validate
 
 STEPS, PEAK_LR = 600, 5e-3
@@ -42,13 +43,14 @@ def test_eight_synthetic_faces_overfit(
     torch.manual_seed(2)
     network = build_rdr(tiny_config, face_model)
     set_statistics(network, [label for _, label in held_out])
-    config = LossConfig(parameter_weight=0.03, shape_weight=3, identity_weight=0.02)
+    config = LossConfig(parameter_weight=0.03, shape_weight=3, identity_weight=0.02, own_weight=0)
+    pace = TrainConfig(steps=STEPS, peak_lr=PEAK_LR, warmup=20)
     loss_of = RdrLoss(network, config, float(data.table.alpha_exp.std()))
     optimizer = torch.optim.Adam(network.parameters(), lr=PEAK_LR)
     before = validate(network.eval(), held_out, torch.device("cpu"))
     network.train()
     for step in range(STEPS):
-        optimizer.param_groups[0]["lr"] = learning_rate(PEAK_LR, step, STEPS, warmup=20)
+        optimizer.param_groups[0]["lr"] = learning_rate(pace, step)
         loss = loss_of(network(network_pixels(batch.image)), batch)["total"]
         optimizer.zero_grad()
         loss.backward()

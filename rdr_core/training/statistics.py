@@ -1,0 +1,38 @@
+"""What a network is told of its training set before it learns: means and spreads of Q*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from rdr_core.data.label import FaceLabel
+from rdr_core.errors import ConfigError
+from rdr_core.modeling.rdr import RDR
+from rdr_core.training.batches import ideal_crop, target_in_crop
+
+
+def check_labels(network: RDR, labels: Sequence[FaceLabel]) -> None:
+    """ConfigError where labels are of another face model than the network's."""
+    expected = len(network.identity_mean), len(network.logit_mean)
+    for label in labels:
+        if (got := (len(label.alpha_id), len(label.alpha_exp))) != expected:
+            raise ConfigError(
+                f"{label.source}: a label of {got[0]} identity and {got[1]} expression coefficients, this face model "
+                f"has {expected[0]} and {expected[1]}: make the labels again"
+            )
+
+
+def set_statistics(network: RDR, labels: Sequence[FaceLabel]) -> None:
+    """Means and spreads of Q* over ideal crops of these faces."""
+    crops = [ideal_crop(label, network.crop_size) for label in labels]
+    poses = np.stack([target_in_crop(label, crop).pose for label, crop in zip(labels, crops, strict=True)])
+    identity = np.stack([label.alpha_id for label in labels])
+    expression = np.stack([label.alpha_exp for label in labels])
+    mean, std = poses.mean(axis=0), poses.std(axis=0)
+    std = np.maximum(std, 1e-4)
+    std[5] = 1  # t_z is always 0
+    mean[1:3] = 0  # yaw and roll are symmetric: pictures are flipped, or drawn so
+    blocks = (mean, std, identity.mean(axis=0), identity.std(axis=0) + 1e-6, expression.mean(axis=0))
+    network.set_statistics(*(torch.from_numpy(np.asarray(block, np.float32)) for block in blocks))
