@@ -74,7 +74,13 @@ class TrainConfig:
 
 _OURS: Final = TrainConfig(steps=12500, optimizer="adamw", peak_lr=2e-3, weight_decay=0.02, ema=0.999)
 _PAPER_LOSS: Final = LossConfig(
-    parameter_weight=1.0, fitted_weight=1.0, own_weight=0.0, identity_weight=1.0, landmark_norm="l2"
+    pose_weight=1.0,
+    expression_weight=1.0,
+    expression_norm="l2",
+    fitted_weight=1.0,
+    own_weight=0.0,
+    identity_weight=1.0,
+    landmark_norm="l2",
 )
 _PAPER: Final = TrainConfig(
     steps=60000,

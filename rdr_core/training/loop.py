@@ -30,7 +30,7 @@ from rdr_core.training.log import Log
 from rdr_core.training.losses import RdrLoss
 from rdr_core.training.schedule import learning_rate, refinements
 from rdr_core.training.sources import HeldOut, Source
-from rdr_core.training.statistics import check_labels, set_statistics
+from rdr_core.training.statistics import check_labels, restandardise, set_statistics
 from rdr_core.training.stream import deaths_in_one_line, stream
 from rdr_core.training.validation import validate
 from rdr_core.training.world import World, has_bf16, join, share_statistics
@@ -117,6 +117,7 @@ class _Run:
         set_statistics(self.network, labels)
         if start_from is not None:
             load_weights(self.network, load_checkpoint(start_from).tensors, start_from)
+            restandardise(self.network, labels)
         self.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
         if world.size > 1:

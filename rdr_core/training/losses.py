@@ -23,15 +23,20 @@ from rdr_core.training.batches import Batch
 class LossConfig:
     """Trade-offs of Eq. (9, 10), which the paper does not give."""
 
-    parameter_weight: float = 0.5
-    """lambda: pose and expression against landmarks."""
+    pose_weight: float = 0.5
+    """lambda of the pose: against landmarks."""
+    expression_weight: float = 15.0
+    """lambda of the expression."""
+    expression_norm: Literal["l2", "kl"] = "kl"
+    """The paper squares differences of alpha_exp (l2), whose gradient dies away with the sigmoid's; kl is the cross
+    entropy less that of a perfect answer."""
     fitted_weight: float = 0.25
     """Of expression and identity where they were fitted to landmarks, against 1 where they are known."""
     own_weight: float = 0.5
     """Of the head's own points, hidden ones included, against S_p."""
     shape_weight: float = 1.0
     """beta: S against S_p."""
-    identity_weight: float = 0.1
+    identity_weight: float = 0.3
     """Of alpha_id within L_d (Eq. 5)."""
     confidence_weight: float = 0.1
     """Of the cross entropy of the confidence."""
@@ -83,7 +88,8 @@ class RdrLoss:
             means["projected"]
             + c.own_weight * means["own"]
             + c.shape_weight * means["shape"]
-            + c.parameter_weight * (means["pose"] + means["expression"])
+            + c.pose_weight * means["pose"]
+            + c.expression_weight * means["expression"]
             + c.identity_weight * means["identity"]
             + c.confidence_weight * means["confidence"]
         )
@@ -95,6 +101,10 @@ class RdrLoss:
 
     def _expression(self, step: Step, target: Tensor) -> Tensor:
         target = target.clamp(TARGET_MARGIN, 1 - TARGET_MARGIN)
+        if self.config.expression_norm == "kl":
+            logits = step.alpha_exp_logits
+            surprise = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+            return (surprise - functional.binary_cross_entropy(target, target, reduction="none")).mean(1)
         return ((alpha_from_logits(step.alpha_exp_logits) - target) / self.alpha_exp_std).square().mean(1)
 
     def _own(self, step: Step) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError
@@ -36,3 +37,37 @@ def set_statistics(network: RDR, labels: Sequence[FaceLabel]) -> None:
     mean[1:3] = 0  # yaw and roll are symmetric: pictures are flipped, or drawn so
     blocks = (mean, std, identity.mean(axis=0), identity.std(axis=0) + 1e-6, expression.mean(axis=0))
     network.set_statistics(*(torch.from_numpy(np.asarray(block, np.float32)) for block in blocks))
+
+
+@torch.no_grad()
+def restandardise(network: RDR, labels: Sequence[FaceLabel]) -> None:
+    """Give a trained network the statistics of other faces; its output layers make up for it, so that it says the same
+    as before."""
+    init, refinement = network.parameter_init, network.refinement
+    before = [
+        tensor.clone()
+        for tensor in (
+            refinement.pose_mean,
+            refinement.pose_std,
+            network.identity_mean,
+            network.identity_std,
+            network.logit_mean,
+        )
+    ]
+    set_statistics(network, labels)
+    pose_mean, pose_std, identity_mean, identity_std, logit_mean = before
+    _rescale(init.pose[-1], pose_mean, pose_std, refinement.pose_mean, refinement.pose_std)
+    _rescale(init.identity[-1], identity_mean, identity_std, network.identity_mean, network.identity_std)
+    one = torch.ones_like(logit_mean)
+    _rescale(init.expression[-1], logit_mean, one, network.logit_mean, one)
+    update = refinement.pe_lstm.output
+    scale = torch.ones_like(update.bias)
+    scale[: len(pose_std)] = pose_std / refinement.pose_std
+    _rescale(update, torch.zeros_like(scale), scale, torch.zeros_like(scale), torch.ones_like(scale))
+
+
+def _rescale(layer: nn.Module, mean: Tensor, std: Tensor, new_mean: Tensor, new_std: Tensor) -> None:
+    """Make new_mean + new_std y' equal to mean + std y."""
+    assert isinstance(layer, nn.Linear)
+    layer.weight.mul_((std / new_std)[:, None])
+    layer.bias.copy_((mean + std * layer.bias - new_mean) / new_std)
