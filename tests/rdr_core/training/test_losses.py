@@ -16,7 +16,7 @@ from rdr_core.training.batches import Batch
 from rdr_core.training.losses import LossConfig, RdrLoss
 
 UNIT, ALPHA_STD = 0.02, 0.25
-ONLY_LANDMARKS = LossConfig(parameter_weight=0, identity_weight=0, confidence_weight=0)
+ONLY_LANDMARKS = LossConfig(pose_weight=0, expression_weight=0, identity_weight=0, confidence_weight=0)
 
 
 def truth(is_face: tuple[float, ...] = (1.0, 1.0)) -> Batch:
@@ -88,10 +88,10 @@ def test_one_coordinate_of_one_landmark(tiny_network: RDR) -> None:
 
 
 def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None:
-    """lambda weighs both; pose in standard deviations without t_z, expression in units of its spread."""
+    """lambda weighs either; pose in standard deviations without t_z, expression in units of its spread."""
     batch = truth()
     output = perfect(tiny_network, batch)
-    loss = loss_of(tiny_network, LossConfig(parameter_weight=0.3, own_weight=0))
+    loss = loss_of(tiny_network, LossConfig(pose_weight=0.3, expression_weight=0.3, expression_norm="l2", own_weight=0))
     for k in range(3):
         terms = loss(with_step(output, k, pose=output.steps[k].pose + 2), batch)
         assert float(terms["pose"]) == pytest.approx(4, rel=1e-4)
@@ -104,7 +104,7 @@ def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None
 
 def test_fitted_expressions_and_identities_count_less(tiny_network: RDR) -> None:
     batch = replace(truth(), fitted=torch.tensor([1.0, 1.0]))
-    loss = loss_of(tiny_network, LossConfig(fitted_weight=0.2))
+    loss = loss_of(tiny_network, LossConfig(fitted_weight=0.2, expression_norm="l2"))
     base = perfect(tiny_network, batch)
     wrong = with_step(base, 1, alpha_exp_logits=torch.logit(batch.alpha_exp + 0.5), pose=base.steps[1].pose + 2)
     terms = loss(replace(wrong, alpha_id=base.alpha_id + 3), batch)
@@ -148,11 +148,25 @@ def test_expression_is_compared_after_the_sigmoid(tiny_network: RDR) -> None:
     logits = torch.full((2, 46), -40.0, requires_grad=True)
     base = perfect(tiny_network, truth())
     output = replace(base, steps=[replace(step, alpha_exp_logits=logits) for step in base.steps])
-    expression = loss_of(tiny_network)(output, batch)["expression"]
+    expression = loss_of(tiny_network, LossConfig(expression_norm="l2"))(output, batch)["expression"]
     expression.backward()
     assert float(expression.detach()) < 1e-4
     assert logits.grad is not None
     assert logits.grad.abs().max() < 1e-6
+
+
+def test_cross_entropy_of_expressions(tiny_network: RDR) -> None:
+    """Nothing for a perfect answer, the log of the odds for a wrong one, and a pull where the sigmoid is flat."""
+    batch = replace(truth(), alpha_exp=torch.full((2, 46), 0.5))
+    loss = loss_of(tiny_network, LossConfig(expression_norm="kl"))
+    logits = torch.full((2, 46), math.log(1 / 9), requires_grad=True)  # alpha 0.1
+    value = loss(with_step(perfect(tiny_network, batch), 1, alpha_exp_logits=logits), batch)["expression"]
+    assert float(value.detach()) == pytest.approx(0.5 * math.log(0.5 / 0.1) + 0.5 * math.log(0.5 / 0.9), rel=1e-4)
+    shut = replace(batch, alpha_exp=torch.ones(2, 46))
+    flat = torch.full((2, 46), -20.0, requires_grad=True)
+    loss(with_step(perfect(tiny_network, batch), 1, alpha_exp_logits=flat), shut)["expression"].backward()
+    assert flat.grad is not None
+    assert float(flat.grad.sum()) == pytest.approx(-1, rel=1e-2)
 
 
 def test_rows_without_a_face_are_masked(tiny_network: RDR) -> None:
@@ -191,10 +205,10 @@ def test_identity_is_taught_by_the_first_face_only(tiny_network: RDR) -> None:
     output = perfect(tiny_network, batch)
     terms = loss_of(tiny_network)(replace(output, alpha_id=output.alpha_id + 3), batch)
     assert float(terms["identity"]) == pytest.approx(9, rel=1e-4)
-    assert float(terms["total"]) == pytest.approx(0.1 * 9, rel=1e-4)
+    assert float(terms["total"]) == pytest.approx(0.3 * 9, rel=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"parameter_weight": -1.0}, {"landmark_unit": 0.0}, {"confidence_weight": -0.1}])
+@pytest.mark.parametrize("wrong", [{"pose_weight": -1.0}, {"landmark_unit": 0.0}, {"confidence_weight": -0.1}])
 def test_configuration(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="loss weights are not negative"):
         LossConfig(**wrong)  # type: ignore[arg-type]

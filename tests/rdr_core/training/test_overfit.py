@@ -43,7 +43,14 @@ def test_eight_synthetic_faces_overfit(
     torch.manual_seed(2)
     network = build_rdr(tiny_config, face_model)
     set_statistics(network, [label for _, label in held_out])
-    config = LossConfig(parameter_weight=0.03, shape_weight=3, identity_weight=0.02, own_weight=0)
+    config = LossConfig(
+        pose_weight=0.03,
+        expression_weight=0.03,
+        expression_norm="l2",
+        shape_weight=3,
+        identity_weight=0.02,
+        own_weight=0,
+    )
     pace = TrainConfig(steps=STEPS, peak_lr=PEAK_LR, warmup=20)
     loss_of = RdrLoss(network, config, float(data.table.alpha_exp.std()))
     optimizer = torch.optim.Adam(network.parameters(), lr=PEAK_LR)
