@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rdr_core.data.manifest import numbers, read_json_list
-from rdr_core.data.sample import FaceSample, box_of
+from rdr_core.data.sample import FaceSample, PointSet, box_of
 from rdr_core.errors import DataError
 from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 from rdr_core.types import Float32
@@ -19,7 +19,7 @@ class Aflw2000Face:
     """A face with both of its ground truths."""
 
     sample: FaceSample
-    """`landmarks_3d` is the original truth (68, 3)."""
+    """`landmarks_3d` is the original truth (68, 3); `other` AFLW's own 21 points, None where the manifest has none."""
     reannotated: Float32
     """(68, 2) the re-annotation (Bulat and Tzimiropoulos 2017), image px."""
 
@@ -76,5 +76,14 @@ def _face(manifest: Path, number: int, row: dict[str, object]) -> Aflw2000Face:
         box_of(points),
         landmarks_3d=np.concatenate([points, depth[:, None]], axis=1),
         euler_rad=euler,
+        other=_points_21(row, where),
     )
     return Aflw2000Face(sample, reannotated)
+
+
+def _points_21(row: dict[str, object], where: str) -> PointSet | None:
+    points, flags = numbers(row, "pts21", (21, 2), where), numbers(row, "vis21", (21,), where)
+    if points is None or flags is None or not flags.any():
+        return None
+    visible = flags == 1
+    return PointSet("aflw21", np.where(visible[:, None], points, np.nan).astype(np.float32), visible)

@@ -24,10 +24,31 @@ def box_size(truth: Float32) -> Float32:
     return np.sqrt(extent.prod(axis=-1))
 
 
-def nme(predicted: Float32, truth: Float32, normaliser: Float32) -> Float32:
-    """Mean landmark distance over the normaliser: (M, L, 2), (M, L, 2), (M,) -> (M,) as a share; 1 where nothing was
-    found."""
-    error = np.linalg.norm(predicted - truth, axis=-1).mean(axis=-1) / normaliser
+def roi_size(truth: Float32) -> Float32:
+    """Side of the square about the landmarks that 3DDFA's code cuts out, over 1.458: (M, 68, 2) -> (M,) px.
+
+    That square is sqrt(2) times as wide as the larger side of the box; the factor makes it about as large as the box.
+    """
+    extent = truth[..., :2].max(axis=1) - truth[..., :2].min(axis=1)
+    return np.sqrt(2) / 1.458 * extent.max(axis=-1)
+
+
+def nme(predicted: Float32, truth: Float32, normaliser: Float32, visible: np.ndarray | None = None) -> Float32:
+    """Mean landmark distance over the normaliser, as a share; 1 where nothing was found.
+
+    Args:
+        predicted: (M, L, 2) image px, NaN where nothing was found.
+        truth: (M, L, 2) image px.
+        normaliser: (M,) px.
+        visible: (M, L) bool: the landmarks that count, at least one a face; all of them by default.
+
+    Returns:
+        (M,).
+    """
+    distance = np.linalg.norm(predicted - truth, axis=-1)
+    if visible is not None:
+        distance = np.where(visible, distance, 0) * (visible.shape[1] / np.maximum(visible.sum(axis=1), 1))[:, None]
+    error = distance.mean(axis=-1) / normaliser
     return np.where(np.isfinite(error), error, 1.0)
 
 

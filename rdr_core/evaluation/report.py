@@ -1,53 +1,79 @@
-"""Reports: numbers as JSON, errors per picture as CSV, the cumulative curve as a plot."""
+"""Report files: numbers as JSON, tables as Markdown, errors per picture as CSV, cumulative curves as PNG."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
 from rdr_core.atomic import whole_file
-from rdr_core.evaluation.protocols import Evaluation
-from rdr_core.types import Float32, UInt8
+from rdr_core.evaluation.curves import can_draw, write_curves
+from rdr_core.evaluation.scores import Evaluation
+from rdr_core.evaluation.tables import Table, markdown
+
+logger = logging.getLogger(__name__)
 
 
-def write_report(folder: Path, evaluations: Iterable[Evaluation]) -> Path:
-    """Write scores.json, a CSV and a curve for each benchmark; returns the path of scores.json."""
+def write_report(folder: Path, evaluations: Sequence[Evaluation], heading: str = "Evaluation") -> Path:
+    """Write scores.json and tables.md, and for each benchmark a CSV and curves; returns the path of scores.json.
+
+    Curves need matplotlib; without it they are left out and a warning says so. `heading`: of tables.md, e.g. whose
+    numbers these are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     scores = {}
     for evaluation in evaluations:
-        slug = evaluation.title.split(" (")[0].replace(" ", "_").lower()
         scores[evaluation.title] = {name: round(float(value), 4) for name, value in evaluation.scores.items()}
-        with (folder / f"{slug}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["name", "nme"])
-            writer.writerows((n, f"{e:.6f}") for n, e in zip(evaluation.names, evaluation.errors, strict=True))
-        cv2.imwrite(str(folder / f"{slug}_curve.png"), draw_curve(evaluation.errors, evaluation.title))
+        _write_pictures(folder / f"{evaluation.slug}.csv", evaluation)
+        for table in evaluation.details:
+            _write_table(folder / f"{evaluation.slug}_{table.title}.csv", table)
+        if can_draw():
+            curves = evaluation.curves or {"all": evaluation.errors}
+            write_curves(folder / f"{evaluation.slug}_curve.png", evaluation.title, curves)
+    if not can_draw():
+        logger.warning("no curves are drawn, matplotlib is missing: install the extra `train`")
+    tables = [markdown(table) for evaluation in evaluations for table in evaluation.tables]
+    with whole_file(folder / "tables.md") as temporary:
+        temporary.write_text("\n".join([f"# {heading}", "", *tables]), encoding="utf-8")
     with whole_file(folder / "scores.json") as temporary:
-        temporary.write_text(json.dumps(scores, indent=2) + "\n")
+        temporary.write_text(json.dumps(_finite(scores), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return folder / "scores.json"
 
 
-def draw_curve(errors: Float32, title: str, limit: float = 0.10) -> UInt8:
-    """Cumulative error curve: share of faces (y) under an error (x, up to `limit`), as a picture."""
-    left, top, width, height = 60, 40, 500, 320
-    canvas = np.full((top + height + 50, left + width + 30, 3), 255, np.uint8)
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    for tick in range(6):
-        x, y = left + width * tick // 5, top + height - height * tick // 5
-        cv2.line(canvas, (left, y), (left + width, y), (225, 225, 225), 1, cv2.LINE_AA)
-        cv2.putText(canvas, f"{20 * tick}%", (12, y + 4), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
-        cv2.putText(
-            canvas, f"{100 * limit * tick / 5:.0f}", (x - 6, top + height + 20), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA
-        )
-    at = np.linspace(0, limit, width)
-    share = np.searchsorted(np.sort(errors), at, side="right") / len(errors)
-    line = np.stack([left + np.arange(width), top + height - share * height], axis=1).round().astype(np.int32)
-    cv2.polylines(canvas, [line], False, (180, 90, 20), 2, cv2.LINE_AA)
-    cv2.putText(canvas, title, (left, 24), font, 0.5, (20, 20, 20), 1, cv2.LINE_AA)
-    cv2.putText(canvas, "NME, %", (left + width - 50, top + height + 40), font, 0.4, (60, 60, 60), 1, cv2.LINE_AA)
-    return canvas
+def _finite(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    """JSON has no NaN: what could not be measured is null."""
+    return {
+        title: {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+        for title, numbers in scores.items()
+    }
+
+
+def _write_pictures(path: Path, evaluation: Evaluation) -> None:
+    columns = {"nme": evaluation.errors} | evaluation.columns
+    names = [[name] for name in evaluation.names]
+    values = zip(*([_text(value) for value in column] for column in columns.values()), strict=True)
+    rows = ([*name, *cells] for name, cells in zip(names, values, strict=True))
+    _write_csv(path, ["name", *columns], rows)
+
+
+def _write_table(path: Path, table: Table) -> None:
+    rows = ([row.name, *("" if value is None else f"{value:.6f}" for value in row.values)] for row in table.rows)
+    _write_csv(path, [table.head, *(column.replace(" ", "_") for column in table.columns)], rows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    return f"{value:.6f}" if np.isfinite(value) else ""
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -19,6 +19,11 @@ shapes, projected_shapes (B, K + 1, 68, 2) S and S_p after each step; landmarks_
 units, crop units per cm; alpha_exp (B, E); alpha_id (B, I); confidence (B,) in [0, 1]."""
 
 
+STEP_OUTPUTS: Final = ("step_pose", "step_alpha_exp")
+"""What the reference inference in torch gives besides: pose (B, K + 1, 7) and alpha_exp (B, K + 1, E) after each
+step."""
+
+
 def network_input(image_bgr: UInt8, crops: Sequence[Crop]) -> Float32:
     """Crop a picture (H, W, 3) BGR -> (B, 3, s, s) RGB in [0, 1]."""
     if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8 or 0 in image_bgr.shape:
@@ -33,20 +38,25 @@ def decode(outputs: Mapping[str, np.ndarray], crops: Sequence[Crop]) -> list[Fac
     return [_decode_one({name: outputs[name][b] for name in OUTPUTS}, crop) for b, crop in enumerate(crops)]
 
 
-def _decode_one(output: Mapping[str, np.ndarray], crop: Crop) -> FacePrediction:
-    pose = output["pose"].astype(np.float64)
+def decode_pose(pose: Float32, crop: Crop) -> Pose:
+    """Map a pose (7,), crop units, into the picture."""
+    pose = pose.astype(np.float64)
     translation = crop.points_to_image(pose[3:5] * crop.size)
+    return Pose(
+        turn_in_image(pose[:3], np.float64(crop.roll_rad)).astype(np.float32),
+        np.array([*translation, 0], np.float32),
+        float(pose[6] * crop.side_px),
+    )
+
+
+def _decode_one(output: Mapping[str, np.ndarray], crop: Crop) -> FacePrediction:
     points = output["landmarks_3d"]
     landmarks_3d = np.concatenate([to_image(points[:, :2], crop), points[:, 2:] * np.float32(crop.side_px)], axis=1)
     return FacePrediction(
         shape=to_image(output["shapes"][-1], crop),
         projected_shape=to_image(output["projected_shapes"][-1], crop),
         landmarks_3d=landmarks_3d,
-        pose=Pose(
-            turn_in_image(pose[:3], np.float64(crop.roll_rad)).astype(np.float32),
-            np.array([*translation, 0], np.float32),
-            float(pose[6] * crop.side_px),
-        ),
+        pose=decode_pose(output["pose"], crop),
         alpha_exp=output["alpha_exp"],
         alpha_id=output["alpha_id"],
         confidence=float(output["confidence"]),

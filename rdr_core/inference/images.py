@@ -14,10 +14,10 @@ from rdr_core.atomic import whole_file
 from rdr_core.data.crop import Crop, crop_from_box
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import ConfigError, DataError
-from rdr_core.inference.decode import decode, network_input, to_image
+from rdr_core.inference.decode import decode, decode_pose, network_input, to_image
 from rdr_core.inference.detector import FaceDetector, landmark_crop
 from rdr_core.inference.track import crop_of
-from rdr_core.types import FacePrediction, Float32, UInt8
+from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class ImageResult:
     """(K + 1, 68, 2) S_p after each step, image px."""
     milliseconds: float
     """Crop, network and decode, without reading and detecting."""
+    step_poses: tuple[Pose, ...] = ()
+    """K + 1 poses, after each step, image px; empty where the predictor gives the last only (onnxruntime)."""
+    step_alpha_exp: Float32 | None = None
+    """(K + 1, E) expressions after each step, None where the predictor gives the last only."""
 
 
 def predict_images(
@@ -87,7 +91,10 @@ def _predict(predictor: Any, sample: FaceSample, image: UInt8, crop: Crop, passe
             crop = crop_of(prediction, predictor.crop_size)
     milliseconds = 1e3 * (time.perf_counter() - started)
     shapes, projected = (to_image(outputs[name][0], crop) for name in ("shapes", "projected_shapes"))
-    return ImageResult(sample, prediction, shapes, projected, milliseconds)
+    if "step_pose" not in outputs:
+        return ImageResult(sample, prediction, shapes, projected, milliseconds)
+    poses = tuple(decode_pose(pose, crop) for pose in outputs["step_pose"][0])
+    return ImageResult(sample, prediction, shapes, projected, milliseconds, poses, outputs["step_alpha_exp"][0])
 
 
 def save_predictions(path: Path, results: list[ImageResult]) -> None:

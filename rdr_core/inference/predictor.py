@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from rdr_core.data.crop import Crop
-from rdr_core.inference.decode import OUTPUTS, decode, network_input
+from rdr_core.inference.decode import OUTPUTS, STEP_OUTPUTS, decode, network_input
 from rdr_core.modeling.expression_logits import alpha_from_logits
-from rdr_core.modeling.rdr import RDR
+from rdr_core.modeling.rdr import RDR, RdrOutput
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
 from rdr_core.types import FacePrediction, Float32, UInt8
 
@@ -26,7 +26,10 @@ class InferenceGraph(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, s, s) RGB in [0, 1]."""
-        output = self.network(image)
+        return self.outputs(self.network(image))
+
+    def outputs(self, output: RdrOutput) -> tuple[Tensor, ...]:
+        """Return what `decode.OUTPUTS` names."""
         last, refinement = output.steps[-1], self.network.refinement
         return (
             torch.stack([step.shape for step in output.steps], 1),
@@ -51,9 +54,15 @@ class RDRPredictor:
 
     @torch.inference_mode()
     def run(self, image: Float32) -> dict[str, np.ndarray]:
-        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS`)."""
-        outputs = self.graph(torch.from_numpy(image).to(self.device))
-        return {name: output.cpu().numpy() for name, output in zip(OUTPUTS, outputs, strict=True)}
+        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS` and `decode.STEP_OUTPUTS`)."""
+        output = self.graph.network(torch.from_numpy(image).to(self.device))
+        refinement = self.graph.network.refinement
+        steps = (
+            torch.stack([refinement.denormalise(step.pose) for step in output.steps], 1),
+            torch.stack([alpha_from_logits(step.alpha_exp_logits) for step in output.steps], 1),
+        )
+        named = zip((*OUTPUTS, *STEP_OUTPUTS), (*self.graph.outputs(output), *steps), strict=True)
+        return {name: values.cpu().numpy() for name, values in named}
 
     def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
         """Predict the face in each crop of a picture (H, W, 3) BGR; image px."""

@@ -21,6 +21,7 @@ from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.face_model.split_mesh import SplitMesh
+from rdr_core.geometry.similarity import similarity
 from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.synthesis.head_parts import HeadParts
 from rdr_core.synthesis.normals import normal_gather, vertex_normals
@@ -218,16 +219,6 @@ class Wardrobe:
     def twist(self, points: Float32) -> Float32:
         """(V, 3) points of head, neck or body -> (V,) how far each turns with the shoulders instead of the head."""
         return smoothstep(*_TWIST_FROM_CM, points[:, 1] - 0.35 * np.clip(-points[:, 2], 0, 8))
-
-
-def similarity(points: Float32, onto: Float32) -> tuple[float, Float32, Float32]:
-    """Scale, rotation (3, 3) and offset (3,) that take (n, 3) points nearest to others in the least squares sense."""
-    center, target = points.mean(axis=0), onto.mean(axis=0)
-    left, singular, right = np.linalg.svd((points - center).T @ (onto - target))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(right.T @ left.T))])
-    rotation = right.T @ flip @ left.T
-    scale = float((singular * np.diag(flip)).sum() / ((points - center) ** 2).sum())
-    return scale, rotation, target - scale * rotation @ center
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -171,6 +171,65 @@ def test_eval_says_what_is_wrong(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sets", "pifa"], "name your copy with --folder pifa=PATH"),
+        (["--sets", "synth"], "synth needs pictures: --shards FOLDER"),
+        (["--folder", "lfw=x"], "--folder takes SET=PATH with SET one of 300w, aflw2000, aflw21, pifa, got 'lfw=x'"),
+        (["--folder", "300w"], "--folder takes SET=PATH"),
+        (["--folder", "300w=none"], "--folder 300w=none: no such folder"),
+        (["--folder", "300w=.", "--sets", "aflw2000"], "300w is given but not among --sets aflw2000"),
+        (["--shards", "none.json"], "no such manifest of shards"),
+    ],
+)
+def test_eval_says_which_option_is_wrong(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    out = tmp_path / "eval"
+    assert message in fails(capsys, "eval", "--weights", weights, "--out", out, *options)
+    assert not out.exists()
+
+
+def test_eval_on_shards(
+    weights: Path, write_set: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No data folder is needed; with weights for torch each step is known."""
+    monkeypatch.delenv("RDR_DATA", raising=False)
+    out = tmp_path / "eval"
+    assert (
+        main(["eval", "--shards", str(write_set(tmp_path / "set")), "--weights", str(weights), "--out", str(out)]) == 0
+    )
+    scores = json.loads((out / "scores.json").read_text())["Synthetic people (box)"]
+    assert scores["faces"] == 10
+    assert {f"3D {what} step {k} %" for what in ("posed", "expressive", "neutral") for k in range(3)} <= set(scores)
+    names = {"scores.json", "tables.md", "synthetic_people.csv", "synthetic_people_expressions.csv",
+             "synthetic_people_curve.png"}  # fmt: skip
+    assert {path.name for path in out.iterdir()} == names
+    assert "mean of 46" in capsys.readouterr().out
+
+
+def test_eval_on_a_published_folder(
+    weights: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("RDR_DATA", raising=False)
+    for row, place in zip(json.loads(manifest.read_text()), ("ibug", "helen/testset"), strict=True):
+        folder = tmp_path / "300W" / place
+        folder.mkdir(parents=True)
+        (folder / row["image"]).write_bytes((manifest.parent / row["image"]).read_bytes())
+        points = "\n".join(f"{x + 0.5} {y + 0.5}" for x, y in row["pts68"])
+        (folder / row["image"]).with_suffix(".pts").write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
+    out = tmp_path / "eval"
+    assert main(["eval", "--folder", f"300w={tmp_path / '300W'}", "--weights", str(weights), "--out", str(out)]) == 0
+    scores = json.loads((out / "scores.json").read_text())["300-W full (inter-ocular)"]
+    assert scores["faces"] == 2
+    mean = (scores["NME S, common"] + scores["NME S, challenging"]) / 2
+    assert scores["NME S, full"] == scores["NME S"] == pytest.approx(mean, abs=1e-3)
+    printed = capsys.readouterr().out
+    assert "HRNetV2-W18" in printed
+    assert "this network, landmarks S" in printed
+
+
 def test_eval(weights: Path, tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On a data folder of two faces, named as 300-W's subsets are."""
     faces = tmp_path / "faces"
@@ -187,6 +246,7 @@ def test_eval(weights: Path, tmp_path: Path, manifest: Path, capsys: pytest.Capt
     assert scores["faces"] == 2
     assert scores["NME S"] == scores["NME S step 2"] > 0
     assert "NME S inter-pupil" in capsys.readouterr().out
+    assert "| HRNetV2-W18 | 2.91 | 5.11 | 3.34 |" in (out / "tables.md").read_text()
 
 
 def test_train_goes_from_a_manifest_to_weights(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

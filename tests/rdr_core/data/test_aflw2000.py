@@ -97,3 +97,12 @@ def test_pose_para_has_the_other_yaw(angles: tuple[float, float, float]) -> None
     euler = euler_of_pose_para(np.array([[pitch, yaw, roll, 200, 210, 0, 0.001]]))
     found = lp_euler_from_matrix(matrix_from_euler(euler.astype(np.float64)))
     np.testing.assert_allclose(np.exp(1j * found), np.exp(1j * np.array([pitch, -yaw, roll])), atol=1e-4)
+
+
+def test_points_of_aflw_are_those_that_are_visible(rdr_data: Path) -> None:
+    sets = [face.sample.other for face in read_aflw2000(rdr_data)]
+    points = np.stack([s.points for s in sets if s is not None])
+    visible = np.stack([s.visible for s in sets if s is not None and s.visible is not None])
+    assert points.shape == (500, 21, 2)
+    np.testing.assert_array_equal(np.isfinite(points).all(axis=-1), visible)
+    assert 0.7 < visible.mean() < 0.85

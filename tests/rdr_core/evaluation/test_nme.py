@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rdr_core.evaluation.nme import area_under_curve, box_size, failure_rate, inter_ocular, inter_pupil, nme
+from rdr_core.evaluation.nme import (
+    area_under_curve,
+    box_size,
+    failure_rate,
+    inter_ocular,
+    inter_pupil,
+    nme,
+    roi_size,
+)
 
 
 @pytest.fixture
@@ -25,6 +33,7 @@ def test_normalisers(truth: np.ndarray) -> None:
     assert inter_ocular(truth) == pytest.approx([100])
     assert inter_pupil(truth) == pytest.approx([60])
     assert box_size(truth) == pytest.approx([np.sqrt(120 * 75)])
+    assert roi_size(truth) == pytest.approx([120 * np.sqrt(2) / 1.458])
     depth = np.concatenate([truth, np.full((1, 68, 1), 1e6)], axis=-1)
     assert box_size(depth) == pytest.approx(box_size(truth))  # the depth of 3D landmarks does not count
 
@@ -41,6 +50,17 @@ def test_one_wrong_landmark(truth: np.ndarray) -> None:
     predicted = truth.copy()
     predicted[0, 30] += [0, 68]
     assert nme(predicted, truth, inter_ocular(truth)) == pytest.approx([0.01])
+
+
+def test_hidden_landmarks_do_not_count() -> None:
+    """Of four points, by 100 px: the first two faces show two each, off by 1 and 3 px and by 2 px; the third all."""
+    truth = np.zeros((3, 4, 2))
+    predicted = np.zeros((3, 4, 2))
+    predicted[:, :, 0] = [[1, 3, 50, np.inf], [70, 2, 2, 70], [4, 4, 4, 4]]
+    truth[0, 2:] = np.nan
+    visible = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1]], bool)
+    assert nme(predicted, truth, np.full(3, 100), visible) == pytest.approx([0.02, 0.02, 0.04])
+    assert nme(np.full((3, 4, 2), np.nan), truth, np.full(3, 100), visible).tolist() == [1, 1, 1]
 
 
 def test_a_face_that_was_not_found_counts_as_1(truth: np.ndarray) -> None:

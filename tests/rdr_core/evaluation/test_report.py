@@ -5,52 +5,79 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from rdr_core.data.sample import FaceSample
+from rdr_core.evaluation import report
 from rdr_core.evaluation.draw import draw_landmarks, write_overlays
-from rdr_core.evaluation.protocols import Evaluation
-from rdr_core.evaluation.report import draw_curve, write_report
+from rdr_core.evaluation.report import write_report
+from rdr_core.evaluation.scores import Evaluation
+from rdr_core.evaluation.tables import Row, Table
 from rdr_core.inference.images import ImageResult
 from rdr_core.types import FacePrediction, Pose
 
 ERRORS = np.array([0.01, 0.025, 0.05, 1.0], np.float32)
 
 
-def test_report_files(tmp_path: Path) -> None:
+def evaluation(**more: Any) -> Evaluation:
     names = ["a.jpg", 'b "quoted", with comma.jpg', "ünï.jpg", "d.jpg"]
     scores = {"NME S": np.float32(27.125), "faces": 4.0}
-    evaluations = [Evaluation("300-W common (inter-ocular)", scores, names, ERRORS)]
-    path = write_report(tmp_path / "new" / "eval", evaluations)
+    return Evaluation("300-W common (inter-ocular)", scores, names, ERRORS, **more)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_report_files(tmp_path: Path) -> None:
+    path = write_report(tmp_path / "new" / "eval", [evaluation()])
     assert path == tmp_path / "new" / "eval" / "scores.json"
     assert json.loads(path.read_text()) == {"300-W common (inter-ocular)": {"NME S": 27.125, "faces": 4.0}}
-    with (path.parent / "300-w_common.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == names
+    rows = read_csv(path.parent / "300-w_common.csv")
+    assert [row["name"] for row in rows] == evaluation().names
     np.testing.assert_allclose([float(row["nme"]) for row in rows], ERRORS, atol=1e-6)
     assert cv2.imread(str(path.parent / "300-w_common_curve.png")) is not None
-    assert {p.name for p in path.parent.iterdir()} == {"scores.json", "300-w_common.csv", "300-w_common_curve.png"}
+    files = {"scores.json", "tables.md", "300-w_common.csv", "300-w_common_curve.png"}
+    assert {p.name for p in path.parent.iterdir()} == files
 
 
-def blue_line(picture: np.ndarray) -> np.ndarray:
-    """Height (0 bottom, 1 top) of the curve over its 500 columns."""
-    drawn = (picture.astype(int) - [180, 90, 20]).__abs__().sum(axis=2) < 60
-    heights = [np.flatnonzero(drawn[40:361, column]).mean() for column in range(62, 558)]
-    return 1 - np.array(heights) / 320
+def test_columns_of_pictures(tmp_path: Path) -> None:
+    """Numbers with six digits, yes and no as 1 and 0, nothing where nothing is known."""
+    columns = {"yaw_deg": np.array([-3.5, np.nan, 0, 90]), "found": np.array([True, True, True, False])}
+    rows = read_csv(write_report(tmp_path, [evaluation(columns=columns)]).parent / "300-w_common.csv")
+    assert [row["yaw_deg"] for row in rows] == ["-3.500000", "", "0.000000", "90.000000"]
+    assert [row["found"] for row in rows] == ["1", "1", "1", "0"]
 
 
-def test_curve_shows_the_share_of_faces_under_an_error() -> None:
-    heights = blue_line(draw_curve(ERRORS, "title"))
-    for limit, share in ((0.005, 0), (0.017, 0.25), (0.04, 0.5), (0.08, 0.75)):
-        assert abs(heights[int(limit / 0.1 * 500) - 2] - share) < 0.02
+def test_tables_and_details(tmp_path: Path) -> None:
+    ranked = Table("300-W", ("full",), (Row("theirs", (2.0,), "a paper"), Row("ours", (1.5,))))
+    long = Table("expressions", ("mean error", "correlation"), (Row("JawOpen", (0.125, None)),), head="expression")
+    write_report(tmp_path, [evaluation(tables=(ranked,), details=(long,))], "live, annotated boxes")
+    text = (tmp_path / "tables.md").read_text(encoding="utf-8")
+    assert text.startswith("# live, annotated boxes\n\n## 300-W\n")
+    assert "| ours | **1.50** |  |" in text
+    assert read_csv(tmp_path / "300-w_common_expressions.csv") == [
+        {"expression": "JawOpen", "mean_error": "0.125000", "correlation": ""}
+    ]
 
 
-def test_better_errors_lie_higher() -> None:
-    better, worse = blue_line(draw_curve(ERRORS / 4, "a")), blue_line(draw_curve(ERRORS, "a"))
-    assert (better >= worse - 0.01).all()
-    assert better.mean() > worse.mean() + 0.1
+def test_what_could_not_be_measured_is_null(tmp_path: Path) -> None:
+    path = write_report(tmp_path, [Evaluation("A", {"x": float("nan")}, ["a"], np.array([0.1]))])
+    assert json.loads(path.read_text()) == {"A": {"x": None}}
+
+
+def test_without_matplotlib_the_numbers_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(report, "can_draw", lambda: False)
+    write_report(tmp_path, [evaluation()])
+    assert {p.name for p in tmp_path.iterdir()} == {"scores.json", "tables.md", "300-w_common.csv"}
+    assert "no curves are drawn, matplotlib is missing: install the extra `train`" in caplog.text
 
 
 def test_landmarks_are_drawn_where_they_are() -> None:

@@ -110,6 +110,20 @@ def test_second_pass_looks_at_another_crop(predictor: RDRPredictor, portrait: Pa
         predict_images(predictor, [sample], None, 0)
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_states_after_each_step(predictor: RDRPredictor, portrait: Path, passes: int) -> None:
+    """The last one is the prediction, also where the crop is turned."""
+    (result,) = predict_images(predictor, [FaceSample("a", portrait, BOX)], None, passes=passes)
+    assert result.prediction is not None
+    assert result.step_alpha_exp is not None
+    assert (len(result.step_poses), result.step_alpha_exp.shape) == (3, (3, 46))
+    np.testing.assert_array_equal(result.step_alpha_exp[-1], result.prediction.alpha_exp)
+    np.testing.assert_allclose(result.step_poses[-1].euler_rad, result.prediction.pose.euler_rad)
+    np.testing.assert_allclose(result.step_poses[-1].translation_px, result.prediction.pose.translation_px)
+    assert result.step_poses[-1].scale_px_per_cm == result.prediction.pose.scale_px_per_cm
+    assert np.abs(result.step_poses[0].euler_rad - result.step_poses[-1].euler_rad).max() > 1e-4
+
+
 def test_sample_without_a_box(predictor: RDRPredictor, portrait: Path) -> None:
     with pytest.raises(DataError, match=r"a\.png: no `bbox_xyxy` in the manifest; use --boxes detect"):
         predict_images(predictor, [FaceSample("a.png", portrait)], None)

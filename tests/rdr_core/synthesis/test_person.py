@@ -13,7 +13,7 @@ from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.synthesis.camera import HeadPlacement, face_middle
 from rdr_core.synthesis.person import Person, sample_identity, sample_looks, sample_shoulders, turn_about_neck
 from rdr_core.synthesis.surface import Material, Surface
-from rdr_core.synthesis.wardrobe import Wardrobe, similarity
+from rdr_core.synthesis.wardrobe import Wardrobe
 from rdr_core.types import Float32
 
 
@@ -117,17 +117,6 @@ def test_shoulders_follow_in_part_and_within_what_necks_do(yaw_deg: float) -> No
     assert np.linalg.norm(vectors, axis=1).max() <= 1.0 + 1e-6
     if abs(yaw_deg) > 20:
         assert (np.sign(vectors[:, 1]) == -np.sign(yaw_deg)).mean() > 0.9, "they lag behind the head"
-
-
-def test_similarity_is_recovered() -> None:
-    rng = np.random.default_rng(4)
-    points = rng.normal(size=(30, 3))
-    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    rotation *= np.sign(np.linalg.det(rotation))
-    scale, found, offset = similarity(points, 1.7 * points @ rotation.T + [1, -2, 3])
-    assert scale == pytest.approx(1.7)
-    np.testing.assert_allclose(found, rotation, atol=1e-9)
-    np.testing.assert_allclose(offset, [1, -2, 3], atol=1e-9)
 
 
 def test_a_missing_data_folder_is_said_in_one_line(tmp_path: Path, face_model: DynamicExpressionModel) -> None:
