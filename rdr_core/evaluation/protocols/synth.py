@@ -137,7 +137,7 @@ def _rendered(path: Path, name: str, jpeg: bytes, label: FaceLabel) -> RenderedF
 def reconstruct(
     results: Sequence[ImageResult], labels: Sequence[FaceLabel], model: DynamicExpressionModel
 ) -> dict[str, Float32]:
-    """Errors of `RECONSTRUCTED`, (S, M) each, as shares of the box; NaN where no face was found."""
+    """Errors of `RECONSTRUCTED`, (S, M) each, as shares of the box; 1 where no face was found."""
     region = FaceRegion(model)
     states = max((len(r.step_poses) or 1 for r in results if r.prediction is not None), default=1)
     errors = {what: np.full((states, len(results)), np.nan) for what in RECONSTRUCTED}
