@@ -50,8 +50,8 @@ class TrainCommand(DataOptions):
 def run(command: TrainCommand) -> None:
     """Fit where needed, train, say what to do next."""
     leads = os.environ.get("RANK", "0") == "0"
-    level = logging.INFO if leads else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("rdr_core").setLevel(logging.INFO if leads else logging.WARNING)
     if command.fits is None and os.environ.get("WORLD_SIZE", "1") != "1" and not (command.shards and command.mix == 1):
         raise ConfigError(
             "several processes would fit the same faces: make the table with rdr fit, give it with --fits"
