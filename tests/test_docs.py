@@ -56,6 +56,8 @@ def _program_words(line: str) -> list[str]:
     words = shlex.split(line, comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
+    if words and words[0] == "torchrun" and "rdr" in words:
+        words = words[words.index("rdr") :]
     end = next((index for index, word in enumerate(words) if word in _SEPARATORS), len(words))
     return words[:end]
 
