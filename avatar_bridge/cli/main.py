@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "preview": "avatar_bridge.cli.preview:preview",
     "record": "avatar_bridge.cli.record:record",
     "avatar": "avatar_bridge.cli.avatar:avatar",
+    "moments": "avatar_bridge.cli.moments:moments",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -30,6 +31,7 @@ SUMMARIES: Final = {
     "preview": "show the avatar that a stream drives, in a window or as a video",
     "record": "write a stream to a take (MCAP)",
     "avatar": "draw the avatar's 46 expressions on a sheet",
+    "moments": "draw a clip's strongest expressions beside the avatar",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",
@@ -37,6 +39,7 @@ SUMMARIES: Final = {
     "shards": "show or verify sets of training pictures",
     "train": "train a network",
     "eval": "measure a network on the benchmarks",
+    "ablate": "train and measure variants of the network: what its parts are worth",
     "export": "make a trained network ready for live tracking",
 }
 OWN_PARSER: Final = {"train"}
