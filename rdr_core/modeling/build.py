@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 from rdr_core.errors import ConfigError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from rdr_core.landmarks import N_LANDMARKS
 from rdr_core.modeling.backbone import ResNet18
+from rdr_core.modeling.c_lstm import CompensatorLSTM, NoCompensator
 from rdr_core.modeling.confidence import Confidence
 from rdr_core.modeling.deconv import Deconv
 from rdr_core.modeling.dual_refinement import DualRefinement
 from rdr_core.modeling.face_projection import N_POSE, FaceProjection
-from rdr_core.modeling.parameter_init import ParameterInit
+from rdr_core.modeling.parameter_init import Head, MeanHead, ParameterInit
+from rdr_core.modeling.pe_lstm import PoseExpLSTM
 from rdr_core.modeling.rdr import RDR
+from rdr_core.modeling.shape_indexed_feature import ShapeIndexedFeature
 
 Preset = Literal["live", "paper"]
+Start = Literal["direct", "mean", "mean_but_identity"]
+Refinement = Literal["dual", "pose_exp"]
 
 
 @dataclass(frozen=True)
 class RdrConfig:
-    """Size of the network."""
+    """Size and make-up of the network."""
 
     crop_size: int
     """Side of the input, px; a multiple of 32."""
@@ -40,6 +47,20 @@ class RdrConfig:
     """Width of fc5, of the reduced feature and of the LSTMs (Sec. 5.1)."""
     compensation_unit: float = 0.02
     """Size of an output of 1 of the C-LSTM, as a share of the crop."""
+    start: Start = "direct"
+    """Where the refinement starts.
+
+    direct: Q^0 as the heads tell it from the picture (Sec. 4.2).
+    mean: the mean of the training set, "Mean-" of Figure 4. Sec. 4.2 sets "mean value initialization" against the
+    module as a whole, which tells all of Q = {P, alpha_id, alpha_exp}: so alpha_id, which no step refines, stays at its
+    mean, and it is the mean person's face that is moved.
+    mean_but_identity: P and alpha_exp start at the mean, alpha_id is told. What remains of the difference is due to the
+    start alone.
+    """
+    refinement: Refinement = "dual"
+    """dual: PE-LSTM and C-LSTM. pose_exp: the 3D parameters alone, S^k = S_p^k, "PoseExp-" of Figure 4."""
+    shared_projection: bool = False
+    """One projection w of Phi for all steps instead of w^k for each."""
 
     def __post_init__(self) -> None:
         if self.crop_size % 32 or self.crop_size <= 0:
@@ -48,6 +69,9 @@ class RdrConfig:
             raise ConfigError(f"deconv_channels needs 1 to 5 positive entries, got {self.deconv_channels}")
         if min(self.width, self.steps, self.samples, self.hidden) < 1 or not 0 <= self.window < 1:
             raise ConfigError(f"width, steps, samples and hidden must be positive and window in [0, 1), got {self}")
+        for name, choices in (("start", get_args(Start)), ("refinement", get_args(Refinement))):
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name} is one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
 
 PRESETS: dict[Preset, RdrConfig] = {
@@ -72,14 +96,26 @@ def build_rdr(config: RdrConfig, face_model: DynamicExpressionModel | None = Non
     backbone = ResNet18(config.width)
     deconv = Deconv(backbone.channels, config.deconv_channels, config.lateral)
     pool5 = backbone.channels[-1]
-    init = ParameterInit(pool5, config.hidden, projection.n_identity, N_POSE, projection.n_expressions)
-    refinement = DualRefinement(
-        projection,
-        deconv.out_channels,
-        config.steps,
-        config.hidden,
-        config.window,
-        config.samples,
-        config.compensation_unit,
-    )
+    init = _parameter_init(config, projection, pool5)
+    refinement = _refinement(config, projection, deconv.out_channels)
     return RDR(backbone, deconv, init, refinement, Confidence(pool5), config.crop_size)
+
+
+def _parameter_init(config: RdrConfig, projection: FaceProjection, pool5: int) -> ParameterInit:
+    direct, mean = partial(Head, pool5, config.hidden), partial(MeanHead, pool5)
+    identity = mean if config.start == "mean" else direct
+    pose_exp = direct if config.start == "direct" else mean
+    return ParameterInit(identity(projection.n_identity), pose_exp(N_POSE), pose_exp(projection.n_expressions))
+
+
+def _refinement(config: RdrConfig, projection: FaceProjection, map_channels: int) -> DualRefinement:
+    features, hidden = N_LANDMARKS * map_channels, config.hidden
+    projections = 1 if config.shared_projection else config.steps
+    phi = ShapeIndexedFeature(config.window, config.samples)
+    pe_lstm = PoseExpLSTM(features, hidden, N_POSE, projection.n_expressions, projections)
+    c_lstm = (
+        CompensatorLSTM(features, hidden, projections, config.compensation_unit)
+        if config.refinement == "dual"
+        else NoCompensator()
+    )
+    return DualRefinement(projection, phi, pe_lstm, c_lstm, config.steps)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rdr_core.errors import ConfigError
-from rdr_core.landmarks import N_LANDMARKS
-from rdr_core.modeling.c_lstm import CompensatorLSTM
+from rdr_core.modeling.c_lstm import CompensatorLSTM, NoCompensator
 from rdr_core.modeling.expression_logits import alpha_from_logits
 from rdr_core.modeling.face_projection import N_POSE, POSE_OBSERVABLE, FaceProjection
 from rdr_core.modeling.pe_lstm import PoseExpLSTM
@@ -42,20 +41,13 @@ class DualRefinement(nn.Module):
     def __init__(
         self,
         projection: FaceProjection,
-        map_channels: int,
+        phi: ShapeIndexedFeature,
+        pe_lstm: PoseExpLSTM,
+        c_lstm: CompensatorLSTM | NoCompensator,
         steps: int,
-        hidden: int,
-        window: float,
-        samples: int,
-        compensation_unit: float,
     ) -> None:
         super().__init__()
-        self.steps = steps
-        self.projection = projection
-        self.phi = ShapeIndexedFeature(window, samples)
-        feature_dim = N_LANDMARKS * map_channels
-        self.pe_lstm = PoseExpLSTM(feature_dim, hidden, N_POSE, projection.n_expressions, steps)
-        self.c_lstm = CompensatorLSTM(feature_dim, hidden, N_LANDMARKS, steps, compensation_unit)
+        self.projection, self.phi, self.pe_lstm, self.c_lstm, self.steps = projection, phi, pe_lstm, c_lstm, steps
         self.register_buffer("pose_mean", torch.zeros(N_POSE))
         self.register_buffer("pose_std", torch.ones(N_POSE))
         self.register_buffer("pose_mask", torch.tensor(POSE_OBSERVABLE, dtype=torch.float32), persistent=False)
@@ -96,7 +88,6 @@ class DualRefinement(nn.Module):
             delta_pose, delta_logits = self.pe_lstm.split(update)
             pose, logits = pose + delta_pose, logits + delta_logits
             vertices, projected = self.face(blendshapes, pose, logits)
-            update, c_state = self.c_lstm(k, phi, c_state)
-            shape = projected + self.c_lstm.compensation(update)  # Eq. (6)
-            states.append(Step(pose, logits, projected, shape, vertices))
+            delta_shape, c_state = self.c_lstm(k, phi, c_state)
+            states.append(Step(pose, logits, projected, projected + delta_shape, vertices))  # Eq. (6)
         return states

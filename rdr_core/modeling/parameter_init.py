@@ -1,4 +1,4 @@
-"""3D parameter initialisation module: three independent fc5-fc6 heads on pool5 (Sec. 4.2)."""
+"""3D parameter initialisation module: three independent fc5-fc6 heads on pool5 (Sec. 4.2), or the mean face instead."""
 
 from __future__ import annotations
 
@@ -15,14 +15,24 @@ class Head(nn.Sequential):
         super().__init__(nn.Linear(in_features, hidden), nn.ReLU(inplace=True), fc6)
 
 
+class MeanHead(nn.Sequential):
+    """The training set's mean whatever the picture shows: 0, as all that heads say is standardised. It never learns."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        mean = nn.Linear(in_features, out_features)
+        nn.init.zeros_(mean.weight)
+        nn.init.zeros_(mean.bias)
+        super().__init__(mean)
+        self.requires_grad_(False)
+
+
 class ParameterInit(nn.Module):
     """pool5 -> alpha_id, P and expression logits, all standardised."""
 
-    def __init__(self, in_features: int, hidden: int, n_identity: int, n_pose: int, n_expressions: int) -> None:
+    def __init__(self, identity: nn.Module, pose: nn.Module, expression: nn.Module) -> None:
+        """A `Head` or a `MeanHead` for each."""
         super().__init__()
-        self.identity = Head(in_features, hidden, n_identity)
-        self.pose = Head(in_features, hidden, n_pose)
-        self.expression = Head(in_features, hidden, n_expressions)
+        self.identity, self.pose, self.expression = identity, pose, expression
 
     def forward(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, c) -> (B, I), (B, 7), (B, E)."""

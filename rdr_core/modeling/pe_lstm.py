@@ -16,9 +16,10 @@ class RecurrentUnit(nn.Module):
     The output starts near zero so that step 0 equals the initial face.
     """
 
-    def __init__(self, feature_dim: int, hidden: int, out_features: int, steps: int) -> None:
+    def __init__(self, feature_dim: int, hidden: int, out_features: int, projections: int) -> None:
+        """`projections`: one for each step; where there are fewer, the last one serves all further steps."""
         super().__init__()
-        self.projections = nn.ModuleList(nn.Linear(feature_dim, hidden) for _ in range(steps))  # w^k, b^k
+        self.projections = nn.ModuleList(nn.Linear(feature_dim, hidden) for _ in range(projections))  # w^k, b^k
         self.cell = nn.LSTMCell(hidden, hidden)
         self.output = nn.Linear(hidden, out_features)
         for parameter in self.cell.parameters():
@@ -33,15 +34,16 @@ class RecurrentUnit(nn.Module):
 
     def forward(self, step: int, phi: Tensor, state: State) -> tuple[Tensor, State]:
         """Step k (from 0), (B, L * C) features -> (B, out) and the next state."""
-        hidden, memory = self.cell(self.projections[step](phi), state)
+        projection = self.projections[min(step, len(self.projections) - 1)]
+        hidden, memory = self.cell(projection(phi), state)
         return self.output(hidden), (hidden, memory)
 
 
 class PoseExpLSTM(RecurrentUnit):
     """Phi -> (delta P (B, 7), delta x (B, E)), standardised pose and logits."""
 
-    def __init__(self, feature_dim: int, hidden: int, n_pose: int, n_expressions: int, steps: int) -> None:
-        super().__init__(feature_dim, hidden, n_pose + n_expressions, steps)
+    def __init__(self, feature_dim: int, hidden: int, n_pose: int, n_expressions: int, projections: int) -> None:
+        super().__init__(feature_dim, hidden, n_pose + n_expressions, projections)
         self.n_pose = n_pose
 
     def split(self, update: Tensor) -> tuple[Tensor, Tensor]:

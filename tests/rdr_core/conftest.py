@@ -3,6 +3,7 @@ shards, a web server."""
 
 from __future__ import annotations
 
+import json
 import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel,
 from rdr_core.fitting.contour import own_landmarks, visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.modeling.build import RdrConfig, build_rdr
+from rdr_core.modeling.pe_lstm import RecurrentUnit
 from rdr_core.modeling.rdr import RDR
 from rdr_core.types import Float32, Pose, UInt8
 
@@ -121,6 +123,31 @@ def write_set(members: list[Member]) -> WriteSet:
     return write
 
 
+@pytest.fixture
+def benchmark_folder(members: list[Member], tmp_path: Path) -> Path:
+    """Return a data folder: drawn faces stand for 300-W common (two) and for AFLW2000-3D (three)."""
+    faces = tmp_path / "data" / "faces"
+    faces.mkdir(parents=True)
+    common, dev = [], []
+    for key, jpeg, label in members[:4]:
+        assert label is not None
+        (faces / f"{key}.jpg").write_bytes(jpeg)
+        common.append({"image": f"{key}.jpg", "pts68": label.shape.tolist()})
+        own, angles = label.landmarks_3d, np.degrees(label.euler_rad).tolist()
+        dev.append(
+            {
+                "file": f"{key}.jpg",
+                "pts68_3d": own[:, :2].tolist(),
+                "pts68_3d_z": own[:, 2].tolist(),
+                "pts68_reannotated": (own[:, :2] + 1).tolist(),
+                **dict(zip(("pitch", "yaw", "roll"), angles, strict=True)),
+            }
+        )
+    (faces / "300w_common.json").write_text(json.dumps(common[:2]))
+    (faces / "aflw2000_dev.json").write_text(json.dumps(dev[1:]))
+    return tmp_path / "data"
+
+
 TINY = RdrConfig(
     crop_size=64, width=8, deconv_channels=(32, 16), lateral=True, steps=2, window=8 / 64, samples=3, hidden=32
 )
@@ -143,9 +170,10 @@ def unsettle() -> Callable[[RDR], RDR]:
                 torch.nn.init.normal_(module.bias, std=0.2)
                 module.running_mean = 0.2 * torch.randn_like(module.bias)
                 module.running_var = 0.5 + torch.rand_like(module.bias)
-        for unit in (network.refinement.pe_lstm, network.refinement.c_lstm):
-            torch.nn.init.normal_(unit.output.weight, std=0.3)
-            torch.nn.init.normal_(unit.output.bias, std=0.1)
+        for unit in network.modules():
+            if isinstance(unit, RecurrentUnit):
+                torch.nn.init.normal_(unit.output.weight, std=0.3)
+                torch.nn.init.normal_(unit.output.bias, std=0.1)
         return network.eval()
 
     return change
