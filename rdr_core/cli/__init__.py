@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "shards": "rdr_core.cli.shards:shards",
     "train": "rdr_core.cli.train:train_command",
     "eval": "rdr_core.cli.evaluate:evaluate",
+    "ablate": "rdr_core.cli.ablate:ablate",
     "export": "rdr_core.cli.export:export",
 }
 """Command -> module:function."""
