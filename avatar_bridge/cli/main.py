@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "record": "avatar_bridge.cli.record:record",
     "avatar": "avatar_bridge.cli.avatar:avatar",
     "moments": "avatar_bridge.cli.moments:moments",
+    "steady": "avatar_bridge.cli.steady:steady",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -32,6 +33,7 @@ SUMMARIES: Final = {
     "record": "write a stream to a take (MCAP)",
     "avatar": "draw the avatar's 46 expressions on a sheet",
     "moments": "draw a clip's strongest expressions beside the avatar",
+    "steady": "measure jitter, lag and identity over clips",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from rdr_core.cli.options import Boxes, Preset, progress_bar
+from rdr_core.cli.options import Boxes, Preset, print_table, progress_bar
 from rdr_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rdr_core.evaluation.scores import Evaluation, Predict
-    from rdr_core.evaluation.tables import Table
 
 Benchmark = Literal["300w", "aflw2000", "aflw21", "pifa", "synth"]
 AT_HAND: Final[tuple[Benchmark, ...]] = ("300w", "aflw2000", "aflw21")
@@ -138,27 +137,7 @@ def _print(evaluation: Evaluation) -> None:
 
     console = Console(highlight=False)
     for table in evaluation.tables:
-        _print_table(console, table)
+        print_table(console, table)
     print(evaluation.title)
     for score, value in evaluation.scores.items():
         print(f"  {score:44} {value:8.3f}")
-
-
-def _print_table(console: Any, table: Table) -> None:
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    shown = RichTable(
-        title=escape(table.title), caption=escape(table.note), title_justify="left", caption_justify="left"
-    )
-    shown.add_column(table.head)
-    for column in table.columns:
-        shown.add_column(column, justify="right", no_wrap=True)
-    if table.has_sources:
-        shown.add_column("source")
-    for row in table.rows:
-        pairs = zip(table.text(row), table.is_best(row), strict=True)
-        cells = [f"[bold]{text}[/bold]" if best else text for text, best in pairs]
-        shown.add_row(escape(row.name), *cells, *([escape(row.source)] if table.has_sources else []))
-    console.print(shown)
-    console.print()
