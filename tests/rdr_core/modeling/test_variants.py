@@ -185,13 +185,6 @@ def test_checkpoints_of_before_load(make: Make, tiny_config: RdrConfig, tmp_path
     torch.testing.assert_close(found, network(image).steps[-1].shape, rtol=0, atol=0)
 
 
-def test_the_shipped_checkpoint_loads(shipped_network: Path) -> None:
-    path = shipped_network.with_suffix(".safetensors")
-    checkpoint = load_checkpoint(path)
-    assert (checkpoint.config.start, checkpoint.config.refinement) == ("direct", "dual")
-    network_from_checkpoint(checkpoint, path)
-
-
 def test_a_checkpoint_of_no_known_variant(tiny_config: RdrConfig, tmp_path: Path) -> None:
     config = json.dumps(asdict(tiny_config) | {"start": "somewhere"})
     path = tmp_path / "a.safetensors"
