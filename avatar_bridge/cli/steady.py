@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,13 +71,16 @@ def steady(
 
 
 def clip_names(clips: Sequence[Path]) -> list[str]:
-    """Return a name for each clip, fit for a file: its stem, numbered where several clips share one."""
+    """Return a name for each clip, fit for a file: its stem, numbered where an earlier clip has it."""
     from rdr_core.errors import ConfigError
 
     if not clips:
         raise ConfigError("no clip was given: name one video or more")
-    stems = [clip.stem for clip in clips]
-    return [stem if stems.count(stem) == 1 else f"{stem}_{stems[:k].count(stem) + 1}" for k, stem in enumerate(stems)]
+    names: list[str] = []
+    for clip in clips:
+        numbered = chain([clip.stem], (f"{clip.stem}_{number}" for number in count(2)))
+        names.append(next(name for name in numbered if name not in names))
+    return names
 
 
 def people_of(names: Sequence[str], people: Sequence[str]) -> Sequence[str]:

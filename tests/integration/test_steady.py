@@ -29,12 +29,12 @@ def test_a_moving_photograph(rdr: Rdr, clip: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert f"wrote {tmp_path / 'new' / 'steadiness.json'}" in " ".join(done.stdout.split("\n"))
     numbers = json.loads((tmp_path / "new" / "steadiness.json").read_text())
-    assert list(numbers["clips"]) == ["astronaut_1", "astronaut_2"]
+    assert list(numbers["clips"]) == ["astronaut", "astronaut_2"]
     first, again = numbers["clips"].values()
     assert first == again  # the same pictures, the same numbers
     assert first["tracked"] == 50
     assert numbers["identity"]["people"]["eileen"]["frames"] == 100
-    with (tmp_path / "new" / "astronaut_1.csv").open(newline="") as file:
+    with (tmp_path / "new" / "astronaut.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["crop_across"] == ""  # the face was found, not followed
     assert all(abs(float(row["crop_across"])) < 0.1 for row in rows[1:])
@@ -89,6 +89,7 @@ def test_unusable_arguments(rdr: Rdr, clip: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("no video")
     for arguments, said in (
+        ((), "error: no clip was given"),
         ((clip, text), f"error: cannot read the video {text}"),
         ((clip, tmp_path / "gone.mp4"), f"error: no such video: {tmp_path / 'gone.mp4'}"),
         ((clip, "--people", "a", "b"), "error: --people names who is in each clip: got 2 names for 1 clips"),
