@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -13,10 +12,6 @@ from rdr_core.data.sample import FaceSample, PointSet, box_of
 from rdr_core.errors import DataError
 from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 from rdr_core.types import Float32
-
-FRAME_PITCH_DEG: Final = 0.0
-"""How far a head whose pitch 300W-LP calls 0 looks up in our frame: the frames are those of two meshes, BFM's and ours
-(`python -m rdr_core.evaluation.own_points` measures it)."""
 
 
 @dataclass(frozen=True)
@@ -30,30 +25,22 @@ class Aflw2000Face:
 
 
 def matrix_from_lp_euler(euler_rad: Float32) -> Float32:
-    """Rotation of our frame by 300W-LP's and AFLW2000-3D's angles, (3,) in our signs -> (3, 3):
-    R = Rx(-pitch) Ry(yaw) Rz(-roll) F, where F turns our frame into theirs.
+    """Rotation of 300W-LP's and AFLW2000-3D's angles: R = Rx(-pitch) Ry(yaw) Rz(-roll), (3,) in our signs -> (3, 3).
 
     The order differs from ours (Y-X-Z), and near profile so do pitch and roll.
     """
     zero = np.float32(0)
     pitch, yaw, roll = (np.asarray(euler_rad)[k] for k in range(3))
     turn_pitch = matrix_from_euler(np.array([pitch, zero, zero]))
-    turn_roll = matrix_from_euler(np.array([zero, zero, roll]))
-    return turn_pitch @ matrix_from_euler(np.array([zero, yaw, zero])) @ turn_roll @ _frame()
+    return turn_pitch @ matrix_from_euler(np.array([zero, yaw, zero])) @ matrix_from_euler(np.array([zero, zero, roll]))
 
 
 def lp_euler_from_matrix(matrix: Float32) -> Float32:
     """Inverse of `matrix_from_lp_euler`: (..., 3, 3) -> (..., 3) pitch, yaw, roll, for pose errors as published."""
-    matrix = matrix @ _frame().T
     yaw = np.arcsin(np.clip(matrix[..., 0, 2], -1, 1))
     pitch = np.arctan2(matrix[..., 1, 2], matrix[..., 2, 2])
     roll = np.arctan2(matrix[..., 0, 1], matrix[..., 0, 0])
     return np.stack([pitch, yaw, roll], axis=-1)
-
-
-def _frame() -> Float32:
-    """F: (3, 3) from our head frame to that of 300W-LP's angles."""
-    return matrix_from_euler(np.radians([FRAME_PITCH_DEG, 0, 0]))
 
 
 def euler_of_pose_para(pose_para: Float32) -> Float32:

@@ -2,8 +2,7 @@
 faces that a network says, to where annotators of heads in 3D place them.
 
 `python -m rdr_core.evaluation.own_points --weights runs/live/weights.safetensors` measures them on the development part
-of AFLW2000-3D and prints the list that `rdr_core.face_model.build_default` holds, and by how much the head frame of its
-angles is turned against ours.
+of AFLW2000-3D and prints the list that `rdr_core.face_model.build_default` holds.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from rdr_core.data.aflw2000 import FRAME_PITCH_DEG, Aflw2000Face, read_aflw2000
+from rdr_core.data.aflw2000 import Aflw2000Face, read_aflw2000
 from rdr_core.evaluation.nme import box_size
 from rdr_core.evaluation.scores import YAW_BINS
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
-from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.landmarks import MIRROR, N_LANDMARKS
 from rdr_core.types import FacePrediction, Float32
@@ -75,22 +73,6 @@ def projected_head(model: DynamicExpressionModel, vertices: npt.NDArray[np.integ
     return project(head, pose.euler_rad, pose.translation_px, np.float32(pose.scale_px_per_cm))[:, :2]
 
 
-def frame_pitch_deg(ours: Float32, theirs: Float32) -> tuple[float, Float32]:
-    """How far heads whose rotation is `theirs` look up in the frame of `ours`.
-
-    Args:
-        ours: rotations (M, 3, 3).
-        theirs: of the same heads.
-
-    Returns:
-        The pitch in degrees, and the whole turn (3,) pitch, yaw, roll: yaw and roll should be next to nothing.
-    """
-    between = (np.swapaxes(theirs, -1, -2) @ ours).mean(axis=0)
-    u, _, v = np.linalg.svd(between)
-    turn = np.degrees(euler_from_matrix(u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v))
-    return float(turn[0]), turn
-
-
 def _predictions(weights: Path, faces: list[Aflw2000Face]) -> list[FacePrediction]:
     from rdr_core.inference.images import predict_images
     from rdr_core.inference.weights import load_predictor
@@ -132,11 +114,6 @@ def main() -> None:
     now = np.array([place[int(vertex)] for vertex in model.topology.own])
     everybody = np.ones(len(faces), bool)
     half = np.arange(len(faces)) % 4 < 2
-    theirs = matrix_from_euler(np.stack([face.sample.euler_rad for face in faces if face.sample.euler_rad is not None]))
-    ours = matrix_from_euler(np.stack([face.pose.euler_rad for face in predicted]))
-    kept = np.abs(yaw) < 60  # beyond, single angles of the annotation are wild
-    pitch, turn = frame_pitch_deg(ours[kept], theirs[kept])
-    print(f"frame: {FRAME_PITCH_DEG + pitch:.2f} degrees of pitch (now {FRAME_PITCH_DEG}); whole turn {turn.round(2)}")
     print(f"as they are: {error(now, everybody)} (original and re-annotated, mean of bins)")
     for rows in (half, ~half):
         print(f"on one half of the faces {error(now, rows)}; chosen on the other: {error(choose(~rows), rows)}")

@@ -43,10 +43,10 @@ _JAW_LANDMARKS = (
 """Where annotators of 300-W see landmarks 0-16 on the outline of a face from the front, one vertex of each parallel
 line: ICT's own, moved along the outline until the mean residual of fits to its training set fell."""
 _OWN_LANDMARKS = (
-    [8132, 7902, 8143, 8860, 1832, 834, 1724, 2196, 969, 4387, 3929, 3075, 4034, 9183, 7416, 7175, 7405]
-    + [258, 388, 1032, 1415, 1995, 4195, 3629, 3252, 2629, 2499, 1307, 979, 4839, 4841, 68, 2087, 1147]
-    + [4281, 2309, 6631, 1576, 1573, 1528, 1558, 581, 3742, 3787, 3790, 6589, 2822, 3772, 5929, 5634, 6043]
-    + [5525, 6547, 6139, 6434, 6346, 6480, 5518, 5976, 5841, 5680, 5736, 5533, 6241, 6185, 6485, 5517, 5981]
+    [8160, 7873, 7438, 7890, 823, 1831, 790, 2197, 969, 4388, 3031, 4033, 3064, 7163, 6711, 7146, 8436]
+    + [269, 1010, 1032, 1415, 1995, 4195, 3629, 3252, 3230, 2510, 1307, 979, 4839, 4841, 68, 2088, 5]
+    + [4282, 2309, 1546, 691, 617, 630, 591, 1552, 2871, 2858, 2932, 3760, 3766, 2832, 5927, 5665, 2069]
+    + [0, 4263, 6170, 6432, 6330, 6481, 5945, 5977, 5825, 5561, 5709, 5527, 6214, 6066, 6485, 5517, 5981]
 )  # fmt: skip
 """The 68 points of the head itself, hidden or not. Three-dimensional annotations place the jaw on the bone up to below
 the ear, 2 cm behind ICT's landmarks, the inner ends of the brows farther apart, the bridge of the nose lower: these

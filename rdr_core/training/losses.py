@@ -30,7 +30,7 @@ class LossConfig:
     expression_norm: Literal["l2", "kl"] = "kl"
     """The paper squares differences of alpha_exp (l2), whose gradient dies away with the sigmoid's; kl is the cross
     entropy less that of a perfect answer."""
-    fitted_weight: float = 0.25
+    fitted_weight: float = 0.03
     """Of expression and identity where they were fitted to landmarks, against 1 where they are known."""
     own_weight: float = 0.5
     """Of the head's own points, hidden ones included, against S_p."""

@@ -7,13 +7,11 @@ import pytest
 
 from rdr_core.evaluation.own_points import (
     bin_weights,
-    frame_pitch_deg,
     mirrored_vertices,
     nearest_vertices,
     projected_head,
 )
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import FacePrediction, Pose
 
 
@@ -64,14 +62,3 @@ def test_bins_count_alike() -> None:
     yaw = np.array([5.0, 10, 20, 45, 80])
     weight = bin_weights(yaw, np.full(5, 2.0))
     np.testing.assert_allclose(weight * 2, [1 / 9, 1 / 9, 1 / 9, 1 / 3, 1 / 3])
-
-
-def test_a_turned_frame_is_found() -> None:
-    """Heads in all directions, their rotations said in a frame that looks 4 degrees up, with noise."""
-    rng = np.random.default_rng(2)
-    theirs = matrix_from_euler(rng.normal(0, 0.6, (200, 3)))
-    frame = matrix_from_euler(np.radians([4.0, 0, 0]))
-    ours = theirs @ frame @ matrix_from_euler(rng.normal(0, 0.03, (200, 3)))
-    pitch, turn = frame_pitch_deg(ours, theirs)
-    assert pitch == pytest.approx(4, abs=0.5)
-    assert np.abs(turn[1:]).max() < 0.5
