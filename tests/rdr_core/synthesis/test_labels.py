@@ -109,7 +109,7 @@ def test_residual_falls_with_distance(face_model: DynamicExpressionModel, yaw_de
         for distance in (25.0, 50.0, 100.0, 400.0, 4000.0)
     ]
     assert all(near > 1.5 * far for near, far in pairwise(residuals))
-    assert residuals[-1] < 3e-4
+    assert residuals[-1] < 5e-4
 
 
 def test_contour_is_what_the_camera_sees(face_model: DynamicExpressionModel) -> None:

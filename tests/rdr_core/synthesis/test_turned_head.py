@@ -179,7 +179,7 @@ def test_what_the_picture_hides_is_mirrored(mesh: HeadMesh, renderer: TurnRender
     assert result.realness.mirrored > 0.3
     expected = reference(mesh, renderer, face, result)
     difference = np.abs(result.image.astype(int) - expected).mean(axis=2)[face_px(result)]
-    assert np.median(difference) < 4  # the paint is the same on both halves
+    assert np.median(difference) < 5  # the paint is the same on both halves
 
 
 def test_a_lamp_on_one_side_does_not_follow_the_mirrored_half(mesh: HeadMesh, renderer: TurnRenderer) -> None:

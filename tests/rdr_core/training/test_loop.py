@@ -178,7 +178,7 @@ def test_start_from_other_weights(data: FittedFaces, small: RdrConfig, tiny_conf
     first = train(small, replace(CONFIG, steps=1, every=1), [(data, 1)], (), tmp_path / "a", {})
     slow = replace(CONFIG, steps=1, every=1, peak_lr=1e-9, ema=0.0, momentum=0.0)
     second = train(small, slow, [(data, 1)], (), tmp_path / "b", {}, start_from=first)
-    name = "network.parameter_init.pose.2.weight"
+    name = "network.parameter_init.pose.3.weight"
     torch.testing.assert_close(tensors(second)[name], tensors(first)[name], atol=1e-6, rtol=0)
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"broken")
