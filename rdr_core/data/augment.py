@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -18,19 +18,48 @@ _RAMP: Final = np.linspace(0, 1, 256)[:, None]
 
 
 @dataclass(frozen=True)
+class Stray:
+    """How far some of the crops are off the ideal one."""
+
+    share: float
+    """Of all crops, against the other shares."""
+    shift_std: float
+    """Shift of the centre, share of the crop's side."""
+    scale_std: float
+    """Spread of the logarithm of the side."""
+    roll_std_rad: float
+    """Spread of the rotation left over in the crop."""
+    upright: float = 1.0
+    """Probability that the crop is turned with the face first."""
+    scale_mean: float = 0.0
+    """Mean of the logarithm of the side."""
+
+    def __post_init__(self) -> None:
+        spreads = (self.share, self.shift_std, self.scale_std, self.roll_std_rad)
+        if not (0 <= self.upright <= 1 and all(spread >= 0 for spread in spreads)):
+            raise ConfigError(f"probabilities lie in [0, 1], shares and spreads are not negative, got {self}")
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
-    """How far training crops stray from the ideal one, and how often pictures suffer."""
+    """How far training crops stray from the ideal one, and how often pictures suffer.
+
+    Most crops of live use follow the face from the picture before, or begin at a detector's box; the rest is wider, so
+    that a face that is nearly lost is found again.
+    """
 
     flip: float = 0.5
     """Probability of a flip left to right."""
-    shift_std: float = 0.05
-    """Shift of the centre, share of the crop's side."""
-    scale_std: float = 0.08
-    """Spread of the logarithm of the side."""
-    roll_std_rad: float = 0.2
-    """Spread of the rotation left over in the crop."""
-    upright: float = 0.6
-    """Probability that the crop is turned with the face first, as a tracker does."""
+    tracked: Stray = field(default_factory=lambda: Stray(0.5, shift_std=0.015, scale_std=0.03, roll_std_rad=0.05))
+    """Crops as the tracker's, wider than they were measured on clips (docs/steadiness.md)."""
+    detected: Stray = field(
+        default_factory=lambda: Stray(0.25, shift_std=0.03, scale_std=0.06, roll_std_rad=0.07, scale_mean=0.03)
+    )
+    """Crops as a detector's."""
+    loose: Stray = field(
+        default_factory=lambda: Stray(0.25, shift_std=0.05, scale_std=0.08, roll_std_rad=0.2, upright=0.4)
+    )
+    """Crops by a box that somebody drew, or of a face that moves fast."""
     blur: float = 0.15
     """Probability of each of: blur, low resolution, noise."""
     gray: float = 0.08
@@ -39,22 +68,30 @@ class AugmentConfig:
     """Probability of an occluder over part of the crop."""
 
     def __post_init__(self) -> None:
-        chances = (self.flip, self.upright, self.blur, self.gray, self.occlusion)
-        if (
-            not all(0 <= chance <= 1 for chance in chances)
-            or min(self.shift_std, self.scale_std, self.roll_std_rad) < 0
-        ):
-            raise ConfigError(f"probabilities lie in [0, 1] and spreads are not negative, got {self}")
+        if not all(0 <= chance <= 1 for chance in (self.flip, self.blur, self.gray, self.occlusion)):
+            raise ConfigError(f"probabilities lie in [0, 1], got {self}")
+        if sum(stray.share for stray in self.strays) <= 0:
+            raise ConfigError("one of the shares of tracked, detected and loose crops must be positive")
+
+    @property
+    def strays(self) -> tuple[Stray, ...]:
+        return self.tracked, self.detected, self.loose
+
+    def stray(self, rng: np.random.Generator) -> Stray:
+        """Draw which kind a crop is of."""
+        bounds = np.cumsum([stray.share for stray in self.strays])
+        return self.strays[int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))]
 
 
 def jitter_crop(
     rng: np.random.Generator, shape: Float32, face_roll_rad: float, size: int, config: AugmentConfig
 ) -> Crop:
     """Return a crop around (68, 2) landmarks, image px, off by as much as a tracker's or a detector's may be."""
-    roll = face_roll_rad if rng.random() < config.upright else 0.0
-    crop = crop_from_landmarks(shape, size, roll + float(np.clip(rng.normal(0, config.roll_std_rad), -0.7, 0.7)))
-    side = crop.side_px * float(np.exp(np.clip(rng.normal(0, config.scale_std), -0.25, 0.3)))
-    shift = np.clip(rng.normal(0, config.shift_std, 2), -0.14, 0.14) * side
+    stray = config.stray(rng)
+    roll = face_roll_rad if rng.random() < stray.upright else 0.0
+    crop = crop_from_landmarks(shape, size, roll + float(np.clip(rng.normal(0, stray.roll_std_rad), -0.7, 0.7)))
+    side = crop.side_px * float(np.exp(np.clip(rng.normal(stray.scale_mean, stray.scale_std), -0.25, 0.3)))
+    shift = np.clip(rng.normal(0, stray.shift_std, 2), -0.14, 0.14) * side
     return Crop((crop.center_px + shift).astype(np.float32), side, size, crop.roll_rad)
 
 

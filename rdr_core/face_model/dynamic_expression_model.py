@@ -1,6 +1,6 @@
 """The dynamic expression model: a face from identity and expression coefficients (Eq. 1, 2, 7).
 
-N: number of vertices.  I: identity dimensions (50).  E: expressions (46).  n: vertices of the landmark subset (488).
+N: number of vertices.  I: identity dimensions (50).  E: expressions (46).  n: vertices of the landmark subset.
 Model frame: right-handed, cm, +x the subject's left, +y up, +z out of the face.
 """
 
@@ -79,7 +79,7 @@ class DynamicExpressionModel:
 
     @cached_property
     def landmark_tensor(self) -> CoreTensor:
-        """C_B of the 488 vertices that serve the landmarks, in the order of `topology.subset`."""
+        """C_B of the vertices that serve the landmarks, in the order of `topology.subset`."""
         return self.tensor.rows(self.topology.subset)
 
     def save(self, path: Path) -> None:

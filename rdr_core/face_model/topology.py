@@ -15,8 +15,7 @@ from rdr_core.types import Float32
 
 Int32 = npt.NDArray[np.int32]
 N_SUBSET = 488
-"""Vertices that serve the landmarks: 51 inner ones, the rest on the parallel lines (Sec. 4.5), but for own points that
-are neither."""
+"""Vertices that serve the paper's landmarks: 51 inner ones, the rest on the parallel lines (Sec. 4.5)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Topology:
 
     @cached_property
     def subset(self) -> npt.NDArray[np.int64]:
-        """(488,) sorted vertices that the landmarks need."""
+        """(n,) sorted vertices that the landmarks need: N_SUBSET and the head's own points that are none of them."""
         return np.unique(np.concatenate([self.lines.ravel(), self.landmarks, self.own]).astype(np.int64))
 
     @cached_property
@@ -79,17 +78,16 @@ def build_topology(
     uv: Float32 | None = None,
     triangle_uv: Float32 | None = None,
 ) -> Topology:
-    """Cut the parallel lines of a neutral mesh (N, 3), cm, so that the landmarks need 488 vertices in all.
+    """Cut the parallel lines of a neutral mesh (N, 3), cm, so that they and the inner landmarks have 488 vertices.
 
     `own`: (68,) the head's own points, by default the same vertices as the landmarks.
     """
     own = landmarks if own is None else own
-    off_lines = np.setdiff1d(np.concatenate([landmarks[INNER], own]), landmarks[JAW])
-    per_line, surplus = divmod(N_SUBSET - len(off_lines), len(JAW))
+    per_line, surplus = divmod(N_SUBSET - len(INNER), len(JAW))
     lengths = np.full(len(JAW), per_line)
     lengths[np.linspace(0, len(JAW) - 1, surplus).round().astype(int)] += 1
     mouth = neutral[landmarks[LIPS_OUTER]].mean(axis=0)
     edges = mesh_edges(triangles)
-    lines = cut_parallel_lines(neutral, edges, landmarks[JAW], own[JAW], off_lines, mouth, lengths)
+    lines = cut_parallel_lines(neutral, edges, landmarks[JAW], landmarks[INNER], mouth, lengths)
     triangles, landmarks, own = triangles.astype(np.int32), landmarks.astype(np.int32), own.astype(np.int32)
     return Topology(triangles, landmarks, own, lines.astype(np.int32), uv, triangle_uv)

@@ -1,8 +1,8 @@
 """Parallel lines of the contour landmarks (Sec. 4.5), cut from a neutral mesh.
 
 One plane per contour landmark: horizontal for 0-4 and 12-16, fanned about the mouth for 5-11. Where the plane cuts
-the mesh, vertices are kept in order from the cheek, over the jaw, to a little behind both the landmark's vertex, which
-is where it is seen from the front, and the head's own point.
+the mesh, vertices are kept in order from the cheek, over the jaw, to well behind the landmark's vertex, which is where
+it is seen from the front.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ LINE_LENGTH = 26
 """Vertices of a line; shorter lines repeat their last vertex."""
 _FAN = range(5, 12)
 _AXIS_DEPTH_CM = 3.0  # lines are ordered by angle about an axis inside the head, this far in front of the ears
-_BEHIND_CM = 0.8
+_BEHIND_CM = 2.6
 
 
 def cut_parallel_lines(
     neutral: Float32,
     edges: npt.NDArray[np.integer],
     jaw: npt.NDArray[np.integer],
-    own: npt.NDArray[np.integer],
     inner: npt.NDArray[np.integer],
     mouth: Float32,
     lengths: npt.NDArray[np.integer],
@@ -34,7 +33,6 @@ def cut_parallel_lines(
         neutral: (N, 3) mesh, cm.
         edges: (M, 2) its edges.
         jaw: (17,) vertices of the contour landmarks, one on each line.
-        own: (17,) the head's own points of the jaw, behind which lines end.
         inner: vertices of the other landmarks, which no line holds.
         mouth: (3,) centre of the mouth, about which lines 5-11 fan out, cm.
         lengths: (17,) how many vertices each line keeps, at most LINE_LENGTH.
@@ -43,14 +41,13 @@ def cut_parallel_lines(
         (17, LINE_LENGTH) vertex indices, ordered outwards, padded with the last one.
     """
     lines = np.empty((17, LINE_LENGTH), np.int64)
-    taken = {*jaw.tolist(), *own.tolist(), *inner.tolist()}
+    taken = {*jaw.tolist(), *inner.tolist()}
     for landmark, length in enumerate(lengths):
         point = neutral[jaw[landmark]]
         fanned = landmark in _FAN
         origin = np.array([0.0, mouth[1] if fanned else point[1]])
         direction = (point[:2] - origin) / np.linalg.norm(point[:2] - origin)
-        ends = int(jaw[landmark]), int(own[landmark])
-        line = _cut(neutral, edges, ends, origin, direction, int(length), fanned, taken)
+        line = _cut(neutral, edges, int(jaw[landmark]), origin, direction, int(length), fanned, taken)
         taken.update(line.tolist())
         lines[landmark] = np.r_[line, np.full(LINE_LENGTH - len(line), line[-1])]
     return lines
@@ -59,14 +56,14 @@ def cut_parallel_lines(
 def _cut(
     neutral: Float32,
     edges: npt.NDArray[np.integer],
-    ends: tuple[int, int],
+    vertex: int,
     origin: np.ndarray,
     direction: np.ndarray,
     length: int,
     fanned: bool,
     taken: set[int],
 ) -> npt.NDArray[np.int64]:
-    point = neutral[ends[0]]
+    point = neutral[vertex]
     normal = np.array([-direction[1], direction[0]])
     distance = (neutral[:, :2] - origin) @ normal
     crossing = edges[(distance[edges[:, 0]] <= 0) != (distance[edges[:, 1]] <= 0)]
@@ -76,7 +73,7 @@ def _cut(
     cut, outward = cut[outward > 0], outward[outward > 0]
     angle = np.arctan2(outward, cut[:, 2] - _AXIS_DEPTH_CM)
     reach = np.hypot(outward, cut[:, 2] - _AXIS_DEPTH_CM)
-    last = max(np.arctan2((neutral[v, :2] - origin) @ direction, neutral[v, 2] - _AXIS_DEPTH_CM) for v in ends)
+    seen = np.arctan2((point[:2] - origin) @ direction, point[2] - _AXIS_DEPTH_CM)
     start_outward = 0.38 * (point[:2] - origin) @ direction if fanned else 2.4
     bins = np.linspace(0, np.pi, 361)  # the outermost cut of each half degree: skips what lies inside the head
     index = np.digitize(angle, bins)
@@ -85,8 +82,8 @@ def _cut(
     walked = np.r_[0, np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()]
     curve_outward = (curve[:, :2] - origin) @ direction
     begin = walked[(curve_outward >= start_outward).argmax()]  # the first crossing: behind the jaw it comes back
-    end = np.interp(last, np.arctan2(curve_outward, curve[:, 2] - _AXIS_DEPTH_CM), walked) + _BEHIND_CM
-    return _nearest_vertices(neutral, curve, walked, begin, end, length, ends[0], taken)
+    end = np.interp(seen, np.arctan2(curve_outward, curve[:, 2] - _AXIS_DEPTH_CM), walked) + _BEHIND_CM
+    return _nearest_vertices(neutral, curve, walked, begin, end, length, vertex, taken)
 
 
 def _nearest_vertices(

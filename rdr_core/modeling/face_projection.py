@@ -1,6 +1,7 @@
 """M(Q)^{v}: landmarks of the projected 3D face (Eq. 1 to 4), differentiable.
 
-n: vertices of the landmark subset (488).  Crop units: the crop's sides run from 0 to 1, x right, y down.
+n: vertices of the landmark subset (488 and the head's own points).
+Crop units: the crop's sides run from 0 to 1, x right, y down.
 """
 
 from __future__ import annotations

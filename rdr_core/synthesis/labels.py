@@ -3,7 +3,7 @@
 A scaled orthographic camera is the weak perspective of Eq. (3) itself, so that Q* is exact. Seen through a pinhole no
 Q* is: the true identity and expression are kept, and the pose is the one whose S_p comes nearest to S*.
 
-L: landmarks (68).  n: vertices of the face model's landmark subset (488).  s: side of the picture.
+L: landmarks (68).  n: vertices of the face model's landmark subset.  s: side of the picture.
 """
 
 from __future__ import annotations

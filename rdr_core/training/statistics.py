@@ -56,10 +56,10 @@ def restandardise(network: RDR, labels: Sequence[FaceLabel]) -> None:
     ]
     set_statistics(network, labels)
     pose_mean, pose_std, identity_mean, identity_std, logit_mean = before
-    _rescale(init.pose[-1], pose_mean, pose_std, refinement.pose_mean, refinement.pose_std)
-    _rescale(init.identity[-1], identity_mean, identity_std, network.identity_mean, network.identity_std)
+    _rescale(init.pose, pose_mean, pose_std, refinement.pose_mean, refinement.pose_std)
+    _rescale(init.identity, identity_mean, identity_std, network.identity_mean, network.identity_std)
     one = torch.ones_like(logit_mean)
-    _rescale(init.expression[-1], logit_mean, one, network.logit_mean, one)
+    _rescale(init.expression, logit_mean, one, network.logit_mean, one)
     update = refinement.pe_lstm.output
     scale = torch.ones_like(update.bias)
     scale[: len(pose_std)] = pose_std / refinement.pose_std
@@ -67,7 +67,9 @@ def restandardise(network: RDR, labels: Sequence[FaceLabel]) -> None:
 
 
 def _rescale(layer: nn.Module, mean: Tensor, std: Tensor, new_mean: Tensor, new_std: Tensor) -> None:
-    """Make new_mean + new_std y' equal to mean + std y."""
+    """Make new_mean + new_std y' equal to mean + std y, y of a linear layer or of a head's last one."""
+    if isinstance(layer, nn.Sequential):
+        layer = layer[-1]
     assert isinstance(layer, nn.Linear)
     layer.weight.mul_((std / new_std)[:, None])
     layer.bias.copy_((mean + std * layer.bias - new_mean) / new_std)

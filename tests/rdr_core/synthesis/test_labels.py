@@ -46,7 +46,7 @@ def sample_label(seed: int, pinhole: float) -> tuple[FaceLabel, HeadPlacement, C
 
 
 def projection_of(label: FaceLabel) -> Float32:
-    """Project Q* alone: (488, 3) x, y, depth, px, from the numbers of the label."""
+    """Project Q* alone: (n, 3) x, y, depth, px, from the numbers of the label."""
     model = default_face_model()
     face = combine(*model.landmark_tensor.contract_identity(label.alpha_id), label.alpha_exp)
     return project(face, label.euler_rad, label.translation_px, np.float64(label.scale_px_per_cm))

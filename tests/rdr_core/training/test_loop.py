@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rdr_core.data.augment import AugmentConfig
+from rdr_core.data.augment import AugmentConfig, Stray
 from rdr_core.data.shard_set import ShardSet
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
@@ -163,7 +163,8 @@ def test_run_folder(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None
 
 def test_loss_falls(data: FittedFaces, small: RdrConfig, tmp_path: Path) -> None:
     losses: list[float] = []
-    mild = AugmentConfig(shift_std=0.01, scale_std=0.01, roll_std_rad=0.02, blur=0, gray=0, occlusion=0)
+    near = Stray(1, shift_std=0.01, scale_std=0.01, roll_std_rad=0.02, upright=0.6)
+    mild = AugmentConfig(tracked=near, detected=near, loose=near, blur=0, gray=0, occlusion=0)
     config = replace(CONFIG, steps=60, every=60, optimizer="adamw", peak_lr=1e-2, augment=mild, ema=0.0, no_face=0.0)
     train(small, config, [(data, 1)], (), tmp_path, {}, progress=lambda n, values: losses.append(values["total"]))
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[1:11])

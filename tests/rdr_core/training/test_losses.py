@@ -33,7 +33,8 @@ def perfect(network: RDR, batch: Batch, steps: int = 2) -> RdrOutput:
     """Output that equals its targets at every step."""
     refinement = network.refinement
     pose = (batch.pose - refinement.pose_mean) / refinement.pose_std
-    step = Step(pose, torch.logit(batch.alpha_exp), batch.shape, batch.shape, torch.zeros(len(pose), 488, 3))
+    vertices = torch.zeros(len(pose), refinement.projection.n_vertices, 3)
+    step = Step(pose, torch.logit(batch.alpha_exp), batch.shape, batch.shape, vertices)
     alpha_id = (batch.alpha_id - network.identity_mean) / network.identity_std
     return RdrOutput(alpha_id, [step] * (steps + 1), torch.where(batch.is_face > 0, 50.0, -50.0))
 
@@ -117,8 +118,9 @@ def test_own_points_are_taught_at_every_step(tiny_network: RDR) -> None:
     batch = truth()
     output = perfect(tiny_network, batch)
     loss = loss_of(tiny_network, replace(ONLY_LANDMARKS, own_weight=0.5))
+    n_vertices = tiny_network.refinement.projection.n_vertices
     for k in range(3):
-        terms = loss(with_step(output, k, vertices=torch.full((2, 488, 3), 3 * UNIT)), batch)
+        terms = loss(with_step(output, k, vertices=torch.full((2, n_vertices, 3), 3 * UNIT)), batch)
         assert float(terms["own"]) == pytest.approx(3, rel=1e-4)
         assert float(terms["total"]) == pytest.approx(1.5, rel=1e-4)
 
