@@ -1,5 +1,5 @@
-"""Export to ONNX. The graph file holds no network weights: it points into the safetensors file beside it (half
-floats)."""
+"""Export to ONNX. The graph file holds no network weights: it points into the safetensors file beside it (bytes and
+half floats, see `rdr_core/training/compact.py`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,25 +19,22 @@ from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.predictor import InferenceGraph
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint, save_checkpoint
+from rdr_core.training.compact import BYTES, STEP, compact
 
 _PREFIX = "network."
 
 
 def export(weights: Path, out: Path, steps: int | None = None) -> tuple[Path, Path]:
-    """Write OUT.safetensors (half floats) and OUT.onnx from a checkpoint; returns both paths.
+    """Write OUT.safetensors (compact) and OUT.onnx from a checkpoint; returns both paths.
 
     steps: keep only the first K' refinement steps, which then are the whole of a faster network.
     """
     stored, graph = (out.with_name(out.name + ending) for ending in (".safetensors", ".onnx"))
     if stored.resolve() == weights.resolve():
-        raise ConfigError(f"{weights} would be overwritten by its half floats: give another --out")
+        raise ConfigError(f"{weights} would be overwritten by its compact form: give another --out")
     checkpoint = first_steps(load_checkpoint(weights), steps)
-    halves = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(_PREFIX)
-    }
-    save_checkpoint(stored, checkpoint.config, halves, checkpoint.info)
+    weights_alone = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(_PREFIX)}
+    save_checkpoint(stored, checkpoint.config, compact(weights_alone), checkpoint.info)
     export_graph(network_from_checkpoint(load_checkpoint(stored), stored), stored, graph)
     return stored, graph
 
@@ -83,29 +81,59 @@ def export_graph(network: RDR, weights: Path, graph: Path) -> None:
 def point_into(model: "onnx.ModelProto", weights: Path) -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
     """Replace the initialisers that a safetensors file holds by references to it, widened to single floats when
     loaded."""
-    import onnx
-
-    header, start = read_header(weights)
-    casts, kept = [], []
+    file = _Stored(weights)
+    widened, kept = [], []
     for tensor in model.graph.initializer:
-        entry = header.get(tensor.name)
-        if entry is None or entry["dtype"] != "F16" or entry["shape"] != list(tensor.dims):
-            kept.append(tensor)
-            continue
-        begin, end = entry["data_offsets"]
-        stored = onnx.TensorProto(name=tensor.name + ".half", data_type=onnx.TensorProto.FLOAT16, dims=tensor.dims)
-        stored.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in (("location", weights.name), ("offset", start + begin), ("length", end - begin)):
-            stored.external_data.add(key=key, value=str(value))
-        kept.append(stored)
-        casts.append(onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
+        references, nodes = file.references(tensor.name, list(tensor.dims))
+        kept += references or [tensor]
+        widened += nodes
+    nodes = [*widened, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
     model.graph.initializer.extend(kept)
     model.graph.node.extend(nodes)
 
 
-def read_header(path: Path) -> tuple[dict[str, dict[str, list[int]]], int]:
+class _Stored:
+    """A compact safetensors file as external data of a graph."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header, self.start = read_header(path)
+
+    def references(self, name: str, shape: list[int]) -> tuple[list[Any], list[Any]]:
+        """Return tensors in the file and the nodes that make `name` of them; none where it is not there."""
+        from onnx import TensorProto, helper
+
+        if self._has(name + BYTES, "I8", shape):
+            stored, step = (
+                self._reference(name + BYTES, TensorProto.INT8),
+                self._reference(name + STEP, TensorProto.FLOAT),
+            )
+            cast = helper.make_node("Cast", [stored.name], [name + ".whole"], to=TensorProto.FLOAT)
+            return [stored, step], [cast, helper.make_node("Mul", [name + ".whole", step.name], [name])]
+        if self._has(name, "F16", shape):
+            stored = self._reference(name, TensorProto.FLOAT16)
+            stored.name += ".half"
+            return [stored], [helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT)]
+        return [], []
+
+    def _has(self, name: str, dtype: str, shape: list[int]) -> bool:
+        entry = self.header.get(name)
+        return entry is not None and entry["dtype"] == dtype and entry["shape"] == shape
+
+    def _reference(self, name: str, data_type: int) -> Any:
+        from onnx import TensorProto
+
+        entry = self.header[name]
+        begin, end = entry["data_offsets"]
+        tensor = TensorProto(name=name, data_type=data_type, dims=entry["shape"])
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", self.path.name), ("offset", self.start + begin), ("length", end - begin)):
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
+
+
+def read_header(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
     """Tensor table of a safetensors file and where its data starts."""
     with path.open("rb") as file:
         length = int(np.frombuffer(file.read(8), "<u8")[0])

@@ -17,6 +17,7 @@ from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
+from rdr_core.training.compact import expand
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = expand({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - not a dict
     except FileNotFoundError as error:
         raise AssetError(f"{path}: no such weights file") from error
     except (OSError, SafetensorError) as error:
