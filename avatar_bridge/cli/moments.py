@@ -34,7 +34,7 @@ def moments(
         size: Side of one face, px.
         drawing: Show the landmarks alone instead of the pictures, which you may not be allowed to show.
         preset: Which of the shipped networks.
-        weights: A network of your own instead.
+        weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
     import cv2

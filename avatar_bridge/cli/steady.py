@@ -36,7 +36,7 @@ def steady(
         recrop: Look at every fifth frame again through other crops.
         plots: Draw each clip over time (needs matplotlib).
         preset: Which of the shipped networks.
-        weights: A network of your own instead.
+        weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
     from rich.console import Console

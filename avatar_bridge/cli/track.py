@@ -51,7 +51,7 @@ def track(
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
         preset: Which of the shipped networks.
-        weights: A network of your own instead.
+        weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
     from avatar_bridge.capture import open_source

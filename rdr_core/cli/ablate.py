@@ -67,7 +67,7 @@ def ablate(options: Annotated[AblateOptions, tyro.conf.arg(name="")]) -> None:
     Examples:
         rdr ablate --fits runs/fits_300w_train.npz
         rdr ablate --figure4 --variants shared k-2 deconv-128-64 --fits runs/fits_300w_train.npz
-        rdr ablate --shards out/synth=4 out/profile=3 --mix 0.7 --start-from rdr_core/assets/live.safetensors
+        rdr ablate --shards out/synth=4 out/profile=3 --mix 0.7 --start-from rdr_core/assets/live_research.safetensors
         rdr ablate --train.steps 6000 --train.seed 1 --test-shards out/synth_test --out out/ablation_1
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":

@@ -41,7 +41,7 @@ def evaluate(
     Args:
         out: Folder for scores.json, tables.md, errors per picture (CSV) and curves (PNG).
         preset: Which of the shipped networks.
-        weights: A network of your own instead: .onnx, or .safetensors (needs torch).
+        weights: research or open (their licence), or a network of your own: .onnx, or .safetensors (needs torch).
         sets: Which benchmarks; by default those of --folder and --shards, without them 300w, aflw2000 and aflw21.
         folder: SET=PATH, your own copy of 300w, aflw2000, aflw21 or pifa, laid out as its authors do.
         shards: People rendered by rdr synth that the network has never seen: folders, manifests or patterns of tars.

@@ -28,7 +28,7 @@ def predict(
         images: Folder of pictures, one picture, or a JSON manifest.
         out: The npz file to write.
         preset: Which of the shipped networks.
-        weights: A network of your own instead: .onnx, or .safetensors (needs torch).
+        weights: research or open (their licence), or a network of your own: .onnx, or .safetensors (needs torch).
         boxes: Detect faces, or take `bbox_xyxy` of the manifest.
         passes: 2 looks again at a crop around the first answer.
         threads: CPU threads of the network.

@@ -1,23 +1,31 @@
-"""The networks that come with the program, and a user's own."""
+"""The networks that come with the program, by preset and licence, and a user's own."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rdr_core.errors import AssetError
 from rdr_core.inference.onnx_runtime import OnnxPredictor
 
+LICENCES: Final = ("research", "open")
+"""What shipped weights may be used for: research alone, or anything (trained on rendered people, no photograph)."""
+DEFAULT_LICENCE: Final = "research"
+
 
 def find_network(preset: str, weights: Path | None = None) -> Path:
-    """Path of a network: the user's file where given, else the shipped one of the preset (`live`)."""
-    if weights is not None:
+    """Path of a network: the user's file, or the one of the preset (`live`) that is shipped under a licence
+    (`research`, `open`)."""
+    licence = DEFAULT_LICENCE if weights is None else str(weights)
+    if weights is not None and licence not in LICENCES:
         return weights
-    path = Path(str(files("rdr_core") / "assets" / f"{preset}.onnx"))
+    path = Path(str(files("rdr_core") / "assets" / f"{preset}_{licence}.onnx"))
     if not path.is_file():
-        raise AssetError(f"no {preset} network is shipped with the program: train one with rdr train --preset {preset} "
-                         "and give it with --weights FILE")  # fmt: skip
+        raise AssetError(
+            f"no {preset} network is shipped with the program ({licence}): train one with rdr train {preset} and give "
+            "it with --weights FILE"
+        )
     return path
 
 

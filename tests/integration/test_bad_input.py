@@ -114,9 +114,9 @@ def test_record_without_a_stream(fails: Fails, tmp_path: Path, free_port: int) -
 
 
 def test_truncated_weights(fails: Fails, clip: Path, tmp_path: Path) -> None:
-    stored = (RDR_ASSETS / "live.safetensors").read_bytes()
-    graph, weights = tmp_path / "live.onnx", tmp_path / "live.safetensors"
-    shutil.copy(RDR_ASSETS / "live.onnx", graph)
+    stored = (RDR_ASSETS / "live_research.safetensors").read_bytes()
+    graph, weights = tmp_path / "live_research.onnx", tmp_path / "live_research.safetensors"
+    shutil.copy(RDR_ASSETS / "live_research.onnx", graph)
     arguments = ("track", clip, "--no-publish", "--fast", "--overlay", tmp_path / "o.mp4", "--weights")
     assert "no such network" in fails(*arguments, tmp_path / "none.onnx")
     assert "not a whole network" in fails(*arguments, graph)  # its weights are not there

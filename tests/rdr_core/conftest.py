@@ -43,9 +43,11 @@ def face_model() -> DynamicExpressionModel:
 @pytest.fixture(scope="session")
 def shipped_network() -> Path:
     """Return the exported network that comes with the program; skips where this tree has none yet."""
-    path = Path(str(files("rdr_core") / "assets" / "live.onnx"))
+    path = Path(str(files("rdr_core") / "assets" / "live_research.onnx"))
     if not path.is_file() or not path.with_suffix(".safetensors").is_file():
-        pytest.skip("rdr_core/assets/live.onnx and live.safetensors are not in this tree: train and export a network")
+        pytest.skip(
+            "rdr_core/assets has no live_research.onnx and .safetensors in this tree: train and export a network"
+        )
     return path
 
 

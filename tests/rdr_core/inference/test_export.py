@@ -192,6 +192,9 @@ def test_finding_networks(tmp_path: Path) -> None:
     assert find_network("live", tmp_path / "mine.onnx") == tmp_path / "mine.onnx"
     with pytest.raises(AssetError, match="no huge network is shipped with the program"):
         find_network("huge")
+    assert find_network("live", Path("research")) == find_network("live")
+    with pytest.raises(AssetError, match=r"no paper network is shipped with the program \(open\)"):
+        find_network("paper", Path("open"))
 
 
 def test_shipped_network(shipped_network: Path) -> None:
