@@ -15,7 +15,7 @@ from avatar_bridge.pipeline import TrackedPicture, track_pictures
 from avatar_bridge.smoothing import FaceSmoother
 from rdr_core.data.crop import Crop
 from rdr_core.errors import NoFaceError
-from rdr_core.evaluation.crop_spread import RecropConfig, crop_offset, draw_offsets, moved_crop, recrop
+from rdr_core.evaluation.crop_spread import RecropConfig, draw_offsets, moved_crop, recrop
 from rdr_core.evaluation.face_series import ClipTrack, FaceSeries, Recrop
 from rdr_core.inference.detector import FaceDetector
 from rdr_core.inference.track import crop_of
@@ -113,7 +113,7 @@ def _add(rows: _Rows, picture: TrackedPicture, log: CropLog) -> Crop | None:
         return None
     raw, smooth = face[0].prediction, face[1].prediction
     crop = log.take(raw)
-    offset = np.full(4, np.nan) if crop is None else crop_offset(crop, crop_of(raw, crop.size))
+    offset = np.full(4, np.nan) if crop is None else crop.offset_from(crop_of(raw, crop.size))
     rows.frames.append((raw, smooth, offset))
     return crop
 

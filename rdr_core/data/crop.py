@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rdr_core.errors import DataError
+from rdr_core.geometry.rotation import wrapped
 from rdr_core.types import Float32, UInt8
 
 CROP_MARGIN = 1.4
@@ -62,6 +63,14 @@ class Crop:
     def points_to_image(self, points: Float32) -> Float32:
         """Map (..., 2) crop px to image px."""
         return transform_points(self.to_image, points)
+
+    def offset_from(self, ideal: Crop) -> Float32:
+        """(4,) how far it is from another crop: shift along and down, in shares of that one's side and along its axes,
+        logarithm of the side, turn in rad."""
+        cos, sin = np.cos(ideal.roll_rad), np.sin(ideal.roll_rad)
+        away = np.asarray(self.center_px, np.float64) - ideal.center_px
+        shift = np.array([[cos, sin], [-sin, cos]]) @ away / ideal.side_px
+        return np.array([*shift, np.log(self.side_px / ideal.side_px), wrapped(self.roll_rad - ideal.roll_rad)])
 
     def warp(self, image: UInt8) -> UInt8:
         """Resample an (H, W, 3) picture to (size, size, 3); black outside of it."""

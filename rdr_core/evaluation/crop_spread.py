@@ -14,8 +14,8 @@ import numpy as np
 from rdr_core.data.crop import Crop
 from rdr_core.errors import ConfigError
 from rdr_core.evaluation.face_series import COEFFICIENT_GROUPS, ClipTrack, Recrop
-from rdr_core.evaluation.steadiness import wrapped
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
+from rdr_core.geometry.rotation import wrapped
 from rdr_core.landmarks import N_LANDMARKS
 from rdr_core.types import FacePrediction, Float32
 
@@ -45,13 +45,6 @@ class RecropConfig:
         spreads = (self.shift_std, self.log_side_std, self.roll_std_rad)
         if self.every < 1 or self.crops < 2 or not all(0 <= std < 0.5 for std in spreads):
             raise ConfigError(f"another look needs 2 crops or more, spreads from 0 to under 0.5, got {self}")
-
-
-def crop_offset(crop: Crop, ideal: Crop) -> Float32:
-    """(4,) how far a crop is from the ideal one."""
-    cos, sin = np.cos(ideal.roll_rad), np.sin(ideal.roll_rad)
-    shift = np.array([[cos, sin], [-sin, cos]]) @ (np.asarray(crop.center_px, float) - ideal.center_px) / ideal.side_px
-    return np.array([*shift, np.log(crop.side_px / ideal.side_px), wrapped(crop.roll_rad - ideal.roll_rad)])
 
 
 def moved_crop(crop: Crop, offset: Float32) -> Crop:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from rdr_core.errors import ConfigError
 from rdr_core.evaluation.face_series import COEFFICIENT_GROUPS, LANDMARK_GROUPS, FaceSeries
+from rdr_core.geometry.rotation import wrapped
 from rdr_core.types import Float32
 
 LONGEST_LAG_S: Final = 0.3
@@ -102,11 +103,6 @@ def jitter_samples(series: FaceSeries, rest: np.ndarray, inter_ocular_px: float)
     change = 100 * np.abs(second_difference(series.alpha_exp, rest))
     samples["coefficients_percent"] = change
     return samples | {f"coefficients_{part}_percent": change[:, where] for part, where in COEFFICIENT_GROUPS.items()}
-
-
-def wrapped(angle_rad: Any) -> Any:
-    """Bring a difference of angles into [-pi, pi)."""
-    return (angle_rad + np.pi) % (2 * np.pi) - np.pi
 
 
 def describe(samples: Mapping[str, Float32]) -> dict[str, dict[str, float]]:

@@ -70,6 +70,11 @@ def turn_in_image(euler_rad: Array, clockwise_rad: Array) -> Array:
     return euler_from_matrix(turn @ matrix_from_euler(euler_rad))
 
 
+def wrapped(angle_rad: Array) -> Array:
+    """Bring a difference of angles into [-pi, pi)."""
+    return (angle_rad + np.pi) % (2 * np.pi) - np.pi
+
+
 def upright_roll_rad(euler_rad: np.ndarray) -> float:
     """Return the clockwise turn of the head's up axis in the image, for pitch, yaw, roll (3,).
 

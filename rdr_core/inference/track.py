@@ -14,6 +14,9 @@ from rdr_core.types import FacePrediction, Float32
 
 MAX_LEAD: Final = 0.25
 """The next crop is moved by at most this share of the landmark box's side: a false start must not fling it away."""
+HELD: Final = (0.012, 0.012, 0.025, 0.02)
+"""A crop stays where it is while the face is no farther from it: shift in shares of the side, logarithm of the side,
+turn in rad. A crop that follows every tremble of the landmarks makes them tremble more."""
 MAX_COAST_S: Final = 0.5
 """A lost face is thought to keep its motion for so long."""
 
@@ -83,6 +86,8 @@ class Track:
     """The last good one."""
     seen_ns: int
     """Capture time of `prediction`."""
+    crop: Crop | None = None
+    """In which it was seen."""
     tracked: bool = True
     velocity_px_per_s: tuple[float, float] = (0.0, 0.0)
     surprise: float = 0.0
@@ -106,12 +111,15 @@ class Track:
         return np.array(self.velocity_px_per_s, np.float32) * np.float32(seconds)
 
     def next_crop(self, time_ns: int, size: int) -> Crop:
-        """Return the crop that will hold the face at `time_ns`."""
+        """Return the crop that will hold the face at `time_ns`: the last one, where that will do."""
         crop = crop_of(self.prediction, size)
         limit = MAX_LEAD * crop.side_px / CROP_MARGIN
-        return replace(crop, center_px=crop.center_px + np.clip(self.lead_px(time_ns), -limit, limit))
+        crop = replace(crop, center_px=crop.center_px + np.clip(self.lead_px(time_ns), -limit, limit))
+        if self.crop is not None and (np.abs(self.crop.offset_from(crop)) <= HELD).all():
+            return self.crop
+        return crop
 
-    def seen(self, prediction: FacePrediction, time_ns: int, surprise: float, milliseconds: float) -> Track:
+    def seen(self, prediction: FacePrediction, crop: Crop, time_ns: int, milliseconds: float) -> Track:
         """Return the track with a new prediction; the velocity is the mean of the old and the new one."""
         velocity, seconds = np.array(self.velocity_px_per_s), (time_ns - self.seen_ns) / 1e9
         if not self.tracked:
@@ -122,8 +130,9 @@ class Track:
             self.face_id,
             prediction,
             time_ns,
+            crop,
             velocity_px_per_s=(float(velocity[0]), float(velocity[1])),
-            surprise=surprise,
+            surprise=surprise_of(prediction, crop),
             milliseconds=milliseconds,
         )
 

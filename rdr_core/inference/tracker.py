@@ -17,7 +17,6 @@ from rdr_core.inference.track import (
     crop_of,
     square,
     square_of_crop,
-    surprise_of,
     why_lost,
 )
 from rdr_core.types import FacePrediction, Float32, TrackedFace, UInt8
@@ -122,7 +121,7 @@ class FaceTracker:
             if reason:
                 self._put(self._lost(track, reason))
             else:
-                self._put(track.seen(prediction, time_ns, surprise_of(prediction, crop), milliseconds))
+                self._put(track.seen(prediction, crop, time_ns, milliseconds))
 
     def _part_doubles(self) -> None:
         tracked = sorted((t for t in self._tracks if t.tracked), key=lambda t: (-t.credibility, t.face_id))
@@ -175,7 +174,7 @@ class FaceTracker:
             track = Track(self._next_id, second, time_ns, tracked=False)
             self._next_id += 1
         self.statistics.acquisitions += 1
-        self._put(track.seen(second, time_ns, surprise_of(second, crop), first_ms + second_ms))
+        self._put(track.seen(second, crop, time_ns, first_ms + second_ms))
         logger.debug("face %d found", track.face_id)
 
     def _missed(self, place_xyxy: Float32, time_ns: int) -> Track | None:

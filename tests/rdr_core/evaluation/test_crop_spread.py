@@ -11,7 +11,6 @@ from rdr_core.data.crop import Crop
 from rdr_core.errors import ConfigError
 from rdr_core.evaluation.crop_spread import (
     RecropConfig,
-    crop_offset,
     draw_offsets,
     moved_crop,
     pull,
@@ -45,17 +44,17 @@ def seen(offsets: Float32, landmarks: Float32, roll_rad: Float32, alpha_exp: Flo
 @given(small, small, small, small)
 def test_offset_and_back(across: float, down: float, log_side: float, roll: float) -> None:
     offset = np.array([across, down, log_side, roll])
-    assert np.allclose(crop_offset(moved_crop(CROP, offset), CROP), offset, atol=1e-6)
+    assert np.allclose(moved_crop(CROP, offset).offset_from(CROP), offset, atol=1e-6)
 
 
 def test_offset_is_along_the_ideal_crops_axes() -> None:
     upright = Crop(np.array([100.0, 100.0], np.float32), 200.0, 128)
     lower = Crop(np.array([100.0, 120.0], np.float32), 200.0, 128, 3.0)
-    assert np.allclose(crop_offset(lower, upright), [0, 0.1, 0, 3.0])
+    assert np.allclose(lower.offset_from(upright), [0, 0.1, 0, 3.0])
     lying = Crop(np.array([100.0, 100.0], np.float32), 200.0, 128, np.pi / 2)  # its right is down in the image
-    assert np.allclose(crop_offset(lower, lying)[:3], [0.1, 0, 0], atol=1e-7)
+    assert np.allclose(lower.offset_from(lying)[:3], [0.1, 0, 0], atol=1e-7)
     turned = Crop(np.array([100.0, 100.0], np.float32), 100.0, 128, -3.0)
-    assert np.allclose(crop_offset(lower, turned)[2:], [np.log(2), 6 - 2 * np.pi])
+    assert np.allclose(lower.offset_from(turned)[2:], [np.log(2), 6 - 2 * np.pi])
 
 
 def test_drawn_offsets_have_their_spreads() -> None:

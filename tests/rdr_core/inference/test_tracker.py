@@ -21,7 +21,7 @@ from rdr_core.data.crop import CROP_MARGIN, Crop
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.geometry.rotation import upright_roll_rad
 from rdr_core.inference.detector import FaceDetector, landmark_crop
-from rdr_core.inference.track import MAX_LEAD, Track, square, surprise_of, why_lost
+from rdr_core.inference.track import HELD, MAX_LEAD, Track, square, surprise_of, why_lost
 from rdr_core.inference.tracker import FaceTracker, TrackerConfig
 from rdr_core.types import FacePrediction, Float32, Pose, TrackedFace, UInt8
 
@@ -333,9 +333,10 @@ def test_crop_leads_a_steady_motion(x_px_per_s: float, y_px_per_s: float, rate_h
     places = [np.array([320, 180]) + velocity * n / rate_hz for n in range(12)]
     track = Track(7, prediction_at(places[0], 200), 0)
     for n, place in enumerate(places[1:], 1):
-        track = track.seen(prediction_at(place, 200), n * step_ns, 0.0, 1.0)
+        track = track.seen(prediction_at(place, 200), track.next_crop(n * step_ns, 128), n * step_ns, 1.0)
     expected = places[-1] + velocity / rate_hz
-    np.testing.assert_allclose(track.next_crop(12 * step_ns, 128).center_px, expected, atol=0.1)
+    held = HELD[0] * 200 * CROP_MARGIN
+    np.testing.assert_allclose(track.next_crop(12 * step_ns, 128).center_px, expected, atol=held + 0.1)
     assert track.distance(square(prediction_at(expected, 200).shape), 12 * step_ns) < 1e-2
     late = track.next_crop(10**12, 128).center_px - places[-1]
     assert np.abs(late).max() <= MAX_LEAD * 200 * 1.01, "an old motion does not fling the crop off the face"
@@ -358,12 +359,24 @@ def test_of_two_tracks_on_one_face_the_stranger_goes(detector: FaceDetector, hea
 
 def test_a_track_that_had_to_jump_is_less_credible() -> None:
     track = Track(0, GOOD, 0)
-    steady, jumped = (
-        track.seen(GOOD, FRAME_NS, 0.02, 1.0),
-        track.seen(replace(GOOD, confidence=0.95), FRAME_NS, 0.4, 1.0),
-    )
-    assert steady.credibility > jumped.credibility
-    assert track.seen(replace(GOOD, confidence=0.5), FRAME_NS, 0.02, 1.0).credibility < steady.credibility
+    near = track.next_crop(FRAME_NS, 128)
+    far = replace(near, center_px=near.center_px + 0.4 * near.side_px / CROP_MARGIN)
+    steady = track.seen(GOOD, near, FRAME_NS, 1.0)
+    assert steady.credibility > track.seen(replace(GOOD, confidence=0.95), far, FRAME_NS, 1.0).credibility
+    assert track.seen(replace(GOOD, confidence=0.5), near, FRAME_NS, 1.0).credibility < steady.credibility
+
+
+def test_crop_stays_while_the_face_trembles_and_follows_when_it_moves() -> None:
+    rng, track, crops = np.random.default_rng(0), Track(0, prediction_at(np.array([300.0, 200.0]), 200), 0), []
+    for n in range(1, 60):
+        place = np.array([300.0, 200.0]) + rng.normal(0, 0.4, 2) + (n >= 40) * 3 * (n - 40) * np.array([1, 0])
+        crops.append(track.next_crop(n * FRAME_NS, 128))
+        track = track.seen(
+            prediction_at(place, 200 + rng.normal(0, 0.5), rng.normal(0, 0.002)), crops[-1], n * FRAME_NS, 1.0
+        )
+    assert len({id(crop) for crop in crops[1:40]}) == 1
+    assert len({id(crop) for crop in crops[40:]}) > 8
+    assert np.abs(crops[-1].center_px - place).max() < 0.02 * crops[-1].side_px
 
 
 def test_crop_roll_follows_the_head_in_the_image() -> None:
