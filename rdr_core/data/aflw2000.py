@@ -21,7 +21,7 @@ class Aflw2000Face:
     sample: FaceSample
     """`landmarks_3d` is the original truth (68, 3); `other` AFLW's own 21 points, None where the manifest has none."""
     reannotated: Float32
-    """(68, 2) the re-annotation (Bulat and Tzimiropoulos 2017), image px."""
+    """(68, 2) the re-annotation (Bulat and Tzimiropoulos 2017), image px: whole pixels, of which it is the centres."""
 
 
 def matrix_from_lp_euler(euler_rad: Float32) -> Float32:
@@ -78,7 +78,7 @@ def _face(manifest: Path, number: int, row: dict[str, object]) -> Aflw2000Face:
         euler_rad=euler,
         other=_points_21(row, where),
     )
-    return Aflw2000Face(sample, reannotated)
+    return Aflw2000Face(sample, reannotated + np.float32(0.5))
 
 
 def _points_21(row: dict[str, object], where: str) -> PointSet | None:

@@ -23,6 +23,7 @@ from rdr_core.evaluation.tables import Table
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.inference.images import ImageResult
+from rdr_core.landmarks import INNER
 from rdr_core.types import Float32, Pose
 
 Curves = dict[str, list[float]]
@@ -146,18 +147,20 @@ class StopAfterStep:
         if face is None or result.step_alpha_exp is None or result.step_shapes is None or result.step_projected is None:
             return result
         pose, alpha_exp = result.step_poses[k], result.step_alpha_exp[k]
+        own = self.landmarks_3d(face.alpha_id, alpha_exp, pose)
+        own[INNER, :2] += (result.step_shapes[k] - result.step_projected[k])[INNER]
         stopped = replace(
             face,
             shape=result.step_shapes[k],
             projected_shape=result.step_projected[k],
-            landmarks_3d=self.landmarks_3d(face.alpha_id, alpha_exp, pose),
+            landmarks_3d=own,
             pose=pose,
             alpha_exp=alpha_exp,
         )
         return replace(result, prediction=stopped)
 
     def landmarks_3d(self, alpha_id: Float32, alpha_exp: Float32, pose: Pose) -> Float32:
-        """Own points of the head (68, 3), image px, of coefficients (I,) and (E,)."""
+        """Own points of the head (68, 3), image px, of coefficients (I,) and (E,): the 3D face alone."""
         points = combine(*self._own.contract_identity(alpha_id), alpha_exp).astype(np.float64)
         scale = np.float64(pose.scale_px_per_cm)
         return project(points, pose.euler_rad, pose.translation_px, scale).astype(np.float32)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rdr_core.data.crop import Crop
 from rdr_core.inference.decode import OUTPUTS, STEP_OUTPUTS, decode, network_input
+from rdr_core.landmarks import JAW
 from rdr_core.modeling.expression_logits import alpha_from_logits
 from rdr_core.modeling.rdr import RDR, RdrOutput
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
@@ -34,12 +36,21 @@ class InferenceGraph(nn.Module):
         return (
             torch.stack([step.shape for step in output.steps], 1),
             torch.stack([step.projected_shape for step in output.steps], 1),
-            refinement.projection.landmarks_3d(last.vertices),
+            compensated(refinement.projection.landmarks_3d(last.vertices), last.shape, last.projected_shape),
             refinement.denormalise(last.pose),
             alpha_from_logits(last.alpha_exp_logits),
             self.network.identity_mean + self.network.identity_std * output.alpha_id,
             torch.sigmoid(output.confidence_logit),
         )
+
+
+def compensated(own: Tensor, shape: Tensor, projected_shape: Tensor) -> Tensor:
+    """Move the inner ones of the head's own points as the C-LSTM moved the landmarks: what it saw that no face of the
+    model has.
+
+    own (B, 68, 3); S and S_p (B, 68, 2); crop units. The jaw stays, as S has it on the outline.
+    """
+    return own + functional.pad((shape - projected_shape)[:, len(JAW) :], (0, 1, len(JAW), 0))
 
 
 class RDRPredictor:

@@ -54,7 +54,9 @@ def test_counts_and_signs(rdr_data: Path) -> None:
     assert len(faces) == 500
     original = np.stack([face.sample.landmarks_3d for face in faces if face.sample.landmarks_3d is not None])
     assert original.shape == (500, 68, 3)
-    assert np.stack([face.reannotated for face in faces]).shape == (500, 68, 2)
+    reannotated = np.stack([face.reannotated for face in faces])
+    assert reannotated.shape == (500, 68, 2)
+    assert (reannotated % 1 == 0.5).mean() > 0.98  # centres of whole pixels
     euler = np.stack([face.sample.euler_rad for face in faces if face.sample.euler_rad is not None])
     angles = np.degrees(lp_euler_from_matrix(matrix_from_euler(euler)))
     counts = np.histogram(np.abs(angles[:, 1]), [0, 30, 60, 91])[0]

@@ -38,7 +38,7 @@ def evaluated(place: Any, answer: Any, write_manifest: Any) -> Any:
                     "file": name,
                     "pts68_3d": points[:, :2].tolist(),
                     "pts68_3d_z": points[:, 2].tolist(),
-                    "pts68_reannotated": (points[:, :2] + [0, share * size]).tolist(),
+                    "pts68_reannotated": (points[:, :2] + [0, share * size] - 0.5).tolist(),
                     **dict(zip(("pitch", "yaw", "roll"), np.degrees(lp_euler).tolist(), strict=True)),
                 }
             )
