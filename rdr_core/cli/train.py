@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -15,7 +15,7 @@ import tyro
 from rdr_core.cli.options import progress_bar
 from rdr_core.cli.training_data import DataOptions, TrainingData, training_data
 from rdr_core.errors import ConfigError
-from rdr_core.modeling.build import PRESETS, Preset
+from rdr_core.modeling.build import PRESETS, Preset, RdrConfig
 from rdr_core.training.config import RECIPES, Recipe, TrainConfig
 from rdr_core.training.loop import train
 
@@ -33,6 +33,8 @@ class TrainCommand(DataOptions):
         rdr train live --shards out/synth=3 out/profile=1 --mix 0.6
         rdr train live --shards https://example.org/faces/synth.json --mix 1
         rdr train paper --recipe paper
+        rdr train paper --crop-size 128 --out runs/paper_128
+        rdr train paper --start-from runs/paper_128/weights.safetensors
         torchrun --no-python --nproc-per-node 2 rdr train live --fits runs/fits_300w_train.npz
     """
 
@@ -42,6 +44,9 @@ class TrainCommand(DataOptions):
     """What --train begins with: `paper` (SGD, batch 8, learning rate 1e-3, squared losses) or what we found better."""
     start_from: Path | None = None
     """Weights to begin with instead of fresh ones."""
+    crop_size: int | None = None
+    """Side of the crops, px, a multiple of 32; the preset's by default. Small crops first, then --start-from for the
+    preset's own, is the quick way to a large network."""
     minutes: float | None = None
     """Stop after so long, with a checkpoint that the same command goes on from."""
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -56,11 +61,13 @@ def run(command: TrainCommand) -> None:
         raise ConfigError(
             "several processes would fit the same faces: make the table with rdr fit, give it with --fits"
         )
+    preset = PRESETS[command.preset]
+    network = preset if command.crop_size is None else replace(preset, crop_size=command.crop_size)
     with training_data(command) as data:
-        _train(command, data, leads)
+        _train(command, network, data, leads)
 
 
-def _train(command: TrainCommand, data: TrainingData, leads: bool) -> None:
+def _train(command: TrainCommand, network: RdrConfig, data: TrainingData, leads: bool) -> None:
     def show(done: int, values: dict[str, float]) -> None:
         rates = ""
         if "waiting" in values:
@@ -71,7 +78,7 @@ def _train(command: TrainCommand, data: TrainingData, leads: bool) -> None:
     try:
         with progress_bar("training", command.train.steps) as advance:
             weights = train(
-                PRESETS[command.preset],
+                network,
                 command.train,
                 data.sources,
                 data.backgrounds,

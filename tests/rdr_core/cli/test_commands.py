@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,10 @@ def test_train_goes_from_a_manifest_to_weights(drawn: Path, tmp_path: Path, caps
     info = load_checkpoint(run / "weights.safetensors").info
     assert (info["step"], info["licence"], info["preset"]) == (2, "mine", "live")
     assert len(TargetTable.load(run / "fits.npz")) == 8
+    options |= {"--fits": run / "fits.npz", "--out": tmp_path / "large", "--start-from": run / "weights.safetensors"}
+    assert main(["train", "live", "--crop-size", "160", *(str(part) for pair in options.items() for part in pair)]) == 0
+    large = load_checkpoint(tmp_path / "large" / "weights.safetensors").config
+    assert large == replace(load_checkpoint(run / "weights.safetensors").config, crop_size=160)
 
 
 def test_train_on_shards_alone(
@@ -350,6 +355,7 @@ def test_train_says_what_is_wrong(drawn: Path, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "fits.npz").write_bytes(b"no table")
     arguments = ("train", "live", "--manifest", drawn, "--out", run, *data)
     assert "not a table of fits" in fails(capsys, *arguments, "--fits", tmp_path / "fits.npz")
+    assert "crop_size must be a positive multiple of 32, got 100" in fails(capsys, *arguments, "--crop-size", 100)
 
 
 def test_export_says_what_is_wrong(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
