@@ -43,6 +43,10 @@ class FaceProjection(nn.Module):
         self.register_buffer("inner", torch.from_numpy(model.topology.landmarks_in_subset[INNER]), persistent=False)
         self.register_buffer("own", torch.from_numpy(model.topology.own_in_subset), persistent=False)
 
+    def identity_extent(self) -> Tensor:
+        """(I,) how far one unit of each coefficient moves the neutral's vertices, mean square, cm^2."""
+        return (self.vertex_factor @ self.core[:, :, 0]).square().sum(0) / self.n_vertices
+
     def blendshapes(self, alpha_id: Tensor) -> Tensor:
         """B = C_B x2 alpha_id, Eq. (2), left in factors: (B, I) -> (B, R, E + 1), slice 0 neutral, others offsets
         from it.

@@ -80,6 +80,7 @@ _PAPER_LOSS: Final = LossConfig(
     fitted_weight=1.0,
     own_weight=0.0,
     identity_weight=1.0,
+    identity_norm="coefficients",
     landmark_norm="l2",
 )
 _PAPER: Final = TrainConfig(

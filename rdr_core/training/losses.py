@@ -38,6 +38,9 @@ class LossConfig:
     """beta: S against S_p."""
     identity_weight: float = 0.3
     """Of alpha_id within L_d (Eq. 5)."""
+    identity_norm: Literal["coefficients", "shape"] = "shape"
+    """Whether coefficients count alike (Eq. 5), or each as far as it moves the face: six of the fifty make four fifths
+    of what people differ by."""
     confidence_weight: float = 0.1
     """Of the cross entropy of the confidence."""
     landmark_unit: float = 0.02
@@ -58,6 +61,8 @@ class RdrLoss:
     def __init__(self, network: RDR, config: LossConfig, alpha_exp_std: float) -> None:
         """`alpha_exp_std`: spread of alpha_exp in the training set, one number for the block."""
         self.network, self.config, self.alpha_exp_std = network, config, alpha_exp_std
+        extent = network.refinement.projection.identity_extent().detach()
+        self.identity_extent = torch.ones_like(extent) if config.identity_norm == "coefficients" else extent
         self.observable = torch.tensor(POSE_OBSERVABLE, dtype=torch.float32)
 
     def __call__(self, output: RdrOutput, batch: Batch, faces: Tensor | None = None) -> dict[str, Tensor]:
@@ -76,7 +81,7 @@ class RdrLoss:
         terms = {
             "pose": sum((self._pose(step, pose) for step in steps), none),
             "expression": certainty * sum((self._expression(step, batch.alpha_exp) for step in steps), none),
-            "identity": certainty * (output.alpha_id - identity).square().mean(1),
+            "identity": certainty * self._identity(output.alpha_id, identity),
             "projected": sum((self._landmarks(step.projected_shape, batch.shape) for step in steps), none),  # Eq. (8)
             "own": sum((self._landmarks(self._own(step), batch.own) for step in steps), none),
             "shape": sum((self._landmarks(step.shape, batch.shape) for step in steps[1:]), none),
@@ -98,6 +103,13 @@ class RdrLoss:
     def _pose(self, step: Step, target: Tensor) -> Tensor:
         mask = self.observable.to(target.device)  # t_z is unobservable
         return ((step.pose - target).square() * mask).sum(1) / mask.sum()
+
+    def _identity(self, alpha_id: Tensor, target: Tensor) -> Tensor:
+        """Standardised (B, I) -> (B,), 1 where everybody is told to be the mean."""
+        share = self.identity_extent.to(target.device)
+        if self.config.identity_norm == "shape":
+            share = share * self.network.identity_std.square()
+        return (alpha_id - target).square() @ (share / share.sum())
 
     def _expression(self, step: Step, target: Tensor) -> Tensor:
         target = target.clamp(TARGET_MARGIN, 1 - TARGET_MARGIN)

@@ -202,6 +202,21 @@ def test_a_batch_without_any_face(tiny_network: RDR) -> None:
     assert float(terms["total"]) == pytest.approx(0, abs=1e-6)
 
 
+def test_identity_counts_as_far_as_it_moves_the_face(tiny_network: RDR) -> None:
+    """An error in the coefficient that people differ by most costs more than one in the last; alike where asked."""
+    batch = truth()
+    first, last = perfect(tiny_network, batch), perfect(tiny_network, batch)
+    extent = tiny_network.refinement.projection.identity_extent() * tiny_network.identity_std.square()
+    most, least = int(extent.argmax()), int(extent.argmin())
+    first.alpha_id[:, most] += 1
+    last.alpha_id[:, least] += 1
+    shape, alike = (loss_of(tiny_network, LossConfig(identity_norm=norm)) for norm in ("shape", "coefficients"))
+    assert float(shape(first, batch)["identity"]) == pytest.approx(float(extent[most] / extent.sum()), rel=1e-3)
+    assert float(shape(first, batch)["identity"]) > 50 * float(shape(last, batch)["identity"])
+    assert float(alike(first, batch)["identity"]) == pytest.approx(0.02, rel=1e-3)
+    assert float(alike(last, batch)["identity"]) == pytest.approx(0.02, rel=1e-3)
+
+
 def test_identity_is_taught_by_the_first_face_only(tiny_network: RDR) -> None:
     batch = truth()
     output = perfect(tiny_network, batch)
