@@ -39,8 +39,8 @@ class FacePrediction:
     projected_shape: Float32
     """(L, 2) S_p^K, landmarks of the projected 3D face."""
     landmarks_3d: Float32
-    """(L, 3) the same points of the head itself, hidden or not: inner ones moved as S, jaw at fixed vertices; x, y px,
-    depth px (larger is nearer)."""
+    """(L, 3) the same points of the head itself, hidden or not: jaw at fixed vertices, inner ones moved half as S; x, y
+    px, depth px (larger is nearer)."""
     pose: Pose
     alpha_exp: Float32
     """(E,) expression coefficients in [0, 1]."""

@@ -22,6 +22,7 @@ from rdr_core.evaluation.scores import BIN_COLUMNS, OURS, Evaluation, Predict
 from rdr_core.evaluation.tables import Table
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
 from rdr_core.geometry.weak_perspective import project
+from rdr_core.inference.decode import COMPENSATION
 from rdr_core.inference.images import ImageResult
 from rdr_core.landmarks import INNER
 from rdr_core.types import Float32, Pose
@@ -148,7 +149,7 @@ class StopAfterStep:
             return result
         pose, alpha_exp = result.step_poses[k], result.step_alpha_exp[k]
         own = self.landmarks_3d(face.alpha_id, alpha_exp, pose)
-        own[INNER, :2] += (result.step_shapes[k] - result.step_projected[k])[INNER]
+        own[INNER, :2] += COMPENSATION * (result.step_shapes[k] - result.step_projected[k])[INNER]
         stopped = replace(
             face,
             shape=result.step_shapes[k],

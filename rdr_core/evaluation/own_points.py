@@ -19,6 +19,7 @@ from rdr_core.evaluation.nme import box_size
 from rdr_core.evaluation.scores import YAW_BINS
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
 from rdr_core.geometry.weak_perspective import project
+from rdr_core.inference.decode import COMPENSATION
 from rdr_core.landmarks import INNER, MIRROR, N_LANDMARKS
 from rdr_core.types import FacePrediction, Float32
 
@@ -98,7 +99,9 @@ def main() -> None:
     projected = np.stack([projected_head(model, vertices, face) for face in predicted])
     original = np.stack([face.sample.landmarks_3d[:, :2] for face in faces if face.sample.landmarks_3d is not None])
     compensation = np.zeros((len(faces), N_LANDMARKS, 2), np.float32)  # a prediction's own points are moved by it
-    compensation[:, INNER] = np.stack([face.shape - face.projected_shape for face in predicted])[:, INNER]
+    compensation[:, INNER] = (
+        COMPENSATION * np.stack([face.shape - face.projected_shape for face in predicted])[:, INNER]
+    )
     truths = [truth - compensation for truth in (original, np.stack([face.reannotated for face in faces]))]
     yaw = np.degrees(np.abs([face.sample.euler_rad[1] for face in faces if face.sample.euler_rad is not None]))
     size = box_size(original)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rdr_core.data.crop import Crop
-from rdr_core.inference.decode import OUTPUTS, STEP_OUTPUTS, decode, network_input
+from rdr_core.inference.decode import COMPENSATION, OUTPUTS, STEP_OUTPUTS, decode, network_input
 from rdr_core.landmarks import JAW
 from rdr_core.modeling.expression_logits import alpha_from_logits
 from rdr_core.modeling.rdr import RDR, RdrOutput
@@ -45,12 +45,12 @@ class InferenceGraph(nn.Module):
 
 
 def compensated(own: Tensor, shape: Tensor, projected_shape: Tensor) -> Tensor:
-    """Move the inner ones of the head's own points as the C-LSTM moved the landmarks: what it saw that no face of the
-    model has.
+    """Move the inner ones of the head's own points half as far as the C-LSTM moved the landmarks: what it saw that no
+    face of the model has.
 
     own (B, 68, 3); S and S_p (B, 68, 2); crop units. The jaw stays, as S has it on the outline.
     """
-    return own + functional.pad((shape - projected_shape)[:, len(JAW) :], (0, 1, len(JAW), 0))
+    return own + COMPENSATION * functional.pad((shape - projected_shape)[:, len(JAW) :], (0, 1, len(JAW), 0))
 
 
 class RDRPredictor:
