@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rdr_core.errors import ConfigError
+from rdr_core.modeling.c_lstm import NoCompensator
 from rdr_core.modeling.dual_refinement import Step
 from rdr_core.modeling.expression_logits import TARGET_MARGIN, alpha_from_logits
 from rdr_core.modeling.face_projection import POSE_OBSERVABLE
@@ -84,7 +85,7 @@ class RdrLoss:
             "identity": certainty * self._identity(output.alpha_id, identity),
             "projected": sum((self._landmarks(step.projected_shape, batch.shape) for step in steps), none),  # Eq. (8)
             "own": sum((self._landmarks(self._own(step), batch.own) for step in steps), none),
-            "shape": sum((self._landmarks(step.shape, batch.shape) for step in steps[1:]), none),
+            "shape": sum((self._landmarks(step.shape, batch.shape) for step in self._compensated(steps)), none),
         }
         means = {name: (term * weight).sum() for name, term in terms.items()}
         means["confidence"] = functional.binary_cross_entropy_with_logits(output.confidence_logit, batch.is_face)
@@ -99,6 +100,10 @@ class RdrLoss:
             + c.confidence_weight * means["confidence"]
         )
         return means
+
+    def _compensated(self, steps: list[Step]) -> list[Step]:
+        """Steps in which a C-LSTM moved the landmarks; without one, L_3D (Eq. 9) is all there is."""
+        return [] if isinstance(self.network.refinement.c_lstm, NoCompensator) else steps[1:]
 
     def _pose(self, step: Step, target: Tensor) -> Tensor:
         mask = self.observable.to(target.device)  # t_z is unobservable

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rdr_core.errors import ConfigError
+from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.dual_refinement import Step
 from rdr_core.modeling.rdr import RDR, RdrOutput
 from rdr_core.training.batches import Batch
@@ -200,6 +201,18 @@ def test_a_batch_without_any_face(tiny_network: RDR) -> None:
     terms = loss_of(tiny_network)(perfect(tiny_network, batch), batch)
     assert all(torch.isfinite(value) for value in terms.values())
     assert float(terms["total"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_without_a_compensator_the_loss_is_that_of_the_3d_face(tiny_config: RdrConfig) -> None:
+    """An error of S_p, which then is S, counts once."""
+    torch.manual_seed(0)
+    network = build_rdr(replace(tiny_config, refinement="pose_exp"))
+    batch = truth()
+    off = batch.shape + 3 * UNIT
+    output = with_step(perfect(network, batch), 1, projected_shape=off, shape=off)
+    terms = loss_of(network, ONLY_LANDMARKS)(output, batch)
+    assert float(terms["shape"]) == 0
+    assert float(terms["projected"]) == pytest.approx(3, rel=1e-4)
 
 
 def test_identity_counts_as_far_as_it_moves_the_face(tiny_network: RDR) -> None:
