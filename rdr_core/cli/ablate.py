@@ -34,8 +34,8 @@ class AblateOptions(DataOptions):
     out: Path = Path("out/ablation")
     """Folder of the report; each variant has its own in it."""
     variants: tuple[str, ...] = ()
-    """dual (the whole network), mean, mean-but-identity, pose-exp, shared, deconv-A-B-C (channels), k-N (steps); +
-    joins several changes."""
+    """dual (the whole network), mean, mean-but-identity, pose-exp, no-feedback, shared, deconv-A-B-C (channels), k-N
+    (steps); + joins several changes."""
     figure4: bool = False
     """Those of Figure 4: dual, mean and pose-exp, besides --variants; alone they are the default."""
     preset: Preset = "live"

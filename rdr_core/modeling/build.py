@@ -59,6 +59,9 @@ class RdrConfig:
     """
     refinement: Refinement = "dual"
     """dual: PE-LSTM and C-LSTM. pose_exp: the 3D parameters alone, S^k = S_p^k, "PoseExp-" of Figure 4."""
+    feedback: bool = False
+    """Tell the PE-LSTM how far the C-LSTM has moved the landmarks. Features are taken about S, so without it the 3D
+    face does not learn where its own landmarks, S_p, are off; the paper's network does without."""
     shared_projection: bool = False
     """One projection w of Phi for all steps instead of w^k for each."""
 
@@ -85,7 +88,14 @@ PRESETS: dict[Preset, RdrConfig] = {
         samples=5,
     ),
     "live": RdrConfig(
-        crop_size=128, width=32, deconv_channels=(128, 64, 32), lateral=True, steps=3, window=8 / 128, samples=3
+        crop_size=128,
+        width=32,
+        deconv_channels=(128, 64, 32),
+        lateral=True,
+        steps=3,
+        window=8 / 128,
+        samples=3,
+        feedback=True,
     ),
 }
 
@@ -112,7 +122,8 @@ def _refinement(config: RdrConfig, projection: FaceProjection, map_channels: int
     features, hidden = N_LANDMARKS * map_channels, config.hidden
     projections = 1 if config.shared_projection else config.steps
     phi = ShapeIndexedFeature(config.window, config.samples)
-    pe_lstm = PoseExpLSTM(features, hidden, N_POSE, projection.n_expressions, projections)
+    told = config.compensation_unit if config.feedback and config.refinement == "dual" else None
+    pe_lstm = PoseExpLSTM(features, hidden, N_POSE, projection.n_expressions, projections, told)
     c_lstm = (
         CompensatorLSTM(features, hidden, projections, config.compensation_unit)
         if config.refinement == "dual"

@@ -32,7 +32,7 @@ class Step:
 
 
 class DualRefinement(nn.Module):
-    """PE-LSTM and C-LSTM over K steps; both read Phi(D, S^{k-1})."""
+    """PE-LSTM and C-LSTM over K steps; both read Phi(D, S^{k-1}), the PE-LSTM maybe also S^{k-1} - S_p^{k-1}."""
 
     pose_mean: Tensor
     pose_std: Tensor
@@ -84,7 +84,8 @@ class DualRefinement(nn.Module):
         pe_state, c_state = self.pe_lstm.start(pose), self.c_lstm.start(pose)
         for k in range(steps):
             phi = self.phi(feature_map, states[-1].shape.detach())
-            update, pe_state = self.pe_lstm(k, phi, pe_state)
+            compensation = (states[-1].shape - states[-1].projected_shape).detach()
+            update, pe_state = self.pe_lstm.update(k, phi, compensation, pe_state)
             delta_pose, delta_logits = self.pe_lstm.split(update)
             pose, logits = pose + delta_pose, logits + delta_logits
             vertices, projected = self.face(blendshapes, pose, logits)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rdr_core.landmarks import N_LANDMARKS
+
 LSTM_INIT = 0.1
 """LSTM weights start in U[-0.1, 0.1] (Sec. 5.1)."""
 State = tuple[Tensor, Tensor]
@@ -37,17 +39,37 @@ class RecurrentUnit(nn.Module):
 
     def forward(self, step: int, phi: Tensor, state: State) -> tuple[Tensor, State]:
         """Step k (from 0), (B, L * C) features -> (B, out) and the next state."""
-        projection = self.projections[min(step, len(self.projections) - 1)]
-        hidden, memory = self.cell(self.norm(projection(phi)), state)
+        return self.advance(self.projected(step, phi), state)
+
+    def projected(self, step: int, phi: Tensor) -> Tensor:
+        """w^k Phi + b^k."""
+        return self.projections[min(step, len(self.projections) - 1)](phi)
+
+    def advance(self, reduced: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B, hidden) reduced features -> (B, out) and the next state."""
+        hidden, memory = self.cell(self.norm(reduced), state)
         return self.output(hidden), (hidden, memory)
 
 
 class PoseExpLSTM(RecurrentUnit):
-    """Phi -> (delta P (B, 7), delta x (B, E)), standardised pose and logits."""
+    """Phi and the compensation so far -> (delta P (B, 7), delta x (B, E)), standardised pose and logits."""
 
-    def __init__(self, feature_dim: int, hidden: int, n_pose: int, n_expressions: int, projections: int) -> None:
+    def __init__(
+        self, feature_dim: int, hidden: int, n_pose: int, n_expressions: int, projections: int, told: float | None
+    ) -> None:
+        """`told`: unit, crop units, of the compensation that it is told; None where it is not."""
         super().__init__(feature_dim, hidden, n_pose + n_expressions, projections)
-        self.n_pose = n_pose
+        self.n_pose, self.unit = n_pose, told
+        if told is not None:
+            self.feedback = nn.Linear(2 * N_LANDMARKS, hidden, bias=False)
+            nn.init.zeros_(self.feedback.weight)  # weights that were trained without it say the same with it
+
+    def update(self, step: int, phi: Tensor, compensation: Tensor, state: State) -> tuple[Tensor, State]:
+        """Step k (from 0), (B, L * C) features, (B, L, 2) S - S_p of before -> (B, 7 + E) and the next state."""
+        reduced = self.projected(step, phi)
+        if self.unit is not None:
+            reduced = reduced + self.feedback(compensation.flatten(1) / self.unit)
+        return self.advance(reduced, state)
 
     def split(self, update: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 7 + E) -> delta P, delta x."""

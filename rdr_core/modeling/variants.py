@@ -17,11 +17,11 @@ _OF_FIGURE_4: Final[dict[str, dict[str, Any]]] = {
     WHOLE: {},
     "mean": {"start": "mean"},
     "mean-but-identity": {"start": "mean_but_identity"},
-    "pose-exp": {"refinement": "pose_exp"},
+    "pose-exp": {"refinement": "pose_exp", "feedback": False},
 }
 _CHANNELS: Final = re.compile(r"deconv-(\d+(?:-\d+)*)")
 _STEPS: Final = re.compile(r"k-(\d+)")
-NAMES: Final = (*_OF_FIGURE_4, "shared", "deconv-A-B-C", "k-N")
+NAMES: Final = (*_OF_FIGURE_4, "no-feedback", "shared", "deconv-A-B-C", "k-N")
 """What variants are called. A-B-C are the channels of as many deconvolutions, N is K; `+` joins several changes."""
 
 
@@ -53,6 +53,8 @@ def make_variant(name: str, whole: RdrConfig) -> Variant:
 def _changes(name: str) -> dict[str, Any]:
     if name in _OF_FIGURE_4:
         return _OF_FIGURE_4[name]
+    if name == "no-feedback":
+        return {"feedback": False}
     if name == "shared":
         return {"shared_projection": True}
     if match := _CHANNELS.fullmatch(name):

@@ -151,7 +151,15 @@ def benchmark_folder(members: list[Member], tmp_path: Path) -> Path:
 
 
 TINY = RdrConfig(
-    crop_size=64, width=8, deconv_channels=(32, 16), lateral=True, steps=2, window=8 / 64, samples=3, hidden=32
+    crop_size=64,
+    width=8,
+    deconv_channels=(32, 16),
+    lateral=True,
+    steps=2,
+    window=8 / 64,
+    samples=3,
+    hidden=32,
+    feedback=True,
 )
 
 

@@ -24,7 +24,9 @@ from rdr_core.modeling.rdr import RDR
 from rdr_core.modeling.variants import FIGURE_4, make_variant
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint, prefixed, save_checkpoint
 
-NAMES = ("dual", "mean", "mean-but-identity", "pose-exp", "mean+pose-exp", "shared", "deconv-16-8-4", "k-3")
+NAMES = (
+    "dual", "mean", "mean-but-identity", "pose-exp", "mean+pose-exp", "no-feedback", "shared", "deconv-16-8-4", "k-3"
+)  # fmt: skip
 Make = Callable[[str], RDR]
 
 
@@ -108,6 +110,23 @@ def test_pose_exp_has_no_compensation(make: Make, name: str) -> None:
 
 
 @torch.no_grad()
+def test_feedback_tells_the_3d_face_what_was_compensated(make: Make) -> None:
+    """From the second step on, and a network that learned without it says the same until it has learned with it."""
+    with_it, without = make("dual"), make("no-feedback")
+    feedback = with_it.refinement.pe_lstm.feedback.weight
+    feedback.zero_()
+    with_it.load_state_dict(without.state_dict() | {"refinement.pe_lstm.feedback.weight": feedback})
+    image = pictures()
+    before = without(image).steps
+    for a, b in zip(with_it(image).steps, before, strict=True):
+        torch.testing.assert_close(a.pose, b.pose, rtol=0, atol=0)
+    torch.nn.init.normal_(feedback)
+    after = with_it(image).steps
+    torch.testing.assert_close(after[1].pose, before[1].pose, rtol=0, atol=0)  # nothing was compensated before
+    assert (after[2].pose - before[2].pose).abs().max() > 1e-3
+
+
+@torch.no_grad()
 def test_shared_projection_equals_equal_projections(make: Make) -> None:
     shared, own = make("shared"), make("dual")
     assert [len(unit.projections) for unit in shared.modules() if isinstance(unit, RecurrentUnit)] == [1, 1]
@@ -171,14 +190,14 @@ def test_fewer_steps_of_a_shared_projection(make: Make, tiny_config: RdrConfig, 
 
 @torch.no_grad()
 def test_checkpoints_of_before_load(make: Make, tiny_config: RdrConfig, tmp_path: Path) -> None:
-    """Their header knows nothing of variants: they are the whole network."""
-    network = make("dual")
+    """Their header knows nothing of variants: they are the whole network, as the paper has it."""
+    network = make("no-feedback")
     config = {name: value for name, value in asdict(tiny_config).items()
-              if name not in ("start", "refinement", "shared_projection")}  # fmt: skip
+              if name not in ("start", "refinement", "feedback", "shared_projection")}  # fmt: skip
     header = {"schema_version": "1", "config": json.dumps(config), "info": "{}"}
     save_file(prefixed("network.", network), tmp_path / "old.safetensors", header)
     checkpoint = load_checkpoint(tmp_path / "old.safetensors")
-    assert checkpoint.config == tiny_config
+    assert checkpoint.config == replace(tiny_config, feedback=False)
     assert (checkpoint.config.start, checkpoint.config.refinement) == ("direct", "dual")
     image = pictures()
     found = network_from_checkpoint(checkpoint)(image).steps[-1].shape
@@ -204,7 +223,7 @@ def test_names(tiny_config: RdrConfig) -> None:
 
 @pytest.mark.parametrize("name", ["", "Dual", "k-", "k--1", "deconv-", "deconv-8-", "mean+", "../x"])
 def test_no_such_name(tiny_config: RdrConfig, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"no variant .* there are dual, mean, mean-but-identity, pose-exp, shared"):
+    with pytest.raises(ConfigError, match=r"no variant .* there are dual, mean, mean-but-identity, pose-exp, no-feedback"):
         make_variant(name, tiny_config)
 
 
