@@ -223,7 +223,9 @@ def test_names(tiny_config: RdrConfig) -> None:
 
 @pytest.mark.parametrize("name", ["", "Dual", "k-", "k--1", "deconv-", "deconv-8-", "mean+", "../x"])
 def test_no_such_name(tiny_config: RdrConfig, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"no variant .* there are dual, mean, mean-but-identity, pose-exp, no-feedback"):
+    with pytest.raises(
+        ConfigError, match=r"no variant .* there are dual, mean, mean-but-identity, pose-exp, no-feedback"
+    ):
         make_variant(name, tiny_config)
 
 
