@@ -37,7 +37,7 @@ class LossConfig:
     """Of the head's own points, hidden ones included, against S_p."""
     shape_weight: float = 1.0
     """beta: S against S_p."""
-    identity_weight: float = 0.3
+    identity_weight: float = 1.0
     """Of alpha_id within L_d (Eq. 5)."""
     identity_norm: Literal["coefficients", "shape"] = "shape"
     """Whether coefficients count alike (Eq. 5), or each as far as it moves the face: six of the fifty make four fifths
