@@ -29,6 +29,14 @@ MIRROR: Final = np.array(
 )
 """MIRROR[i] is the landmark that landmark i becomes when the picture is flipped left to right."""
 
+SPANS: Final = np.array(
+    [(37, 41), (38, 40), (43, 47), (44, 46)]  # between the lids
+    + [(61, 67), (62, 66), (63, 65), (60, 64), (51, 57), (48, 54)]  # between and along the lips
+    + [(19, 37), (20, 38), (23, 43), (24, 44), (21, 22)]  # brows above the eyes, and apart
+    + [(33, 51), (31, 48), (35, 54)]  # lips below the nose
+)
+"""(n, 2) pairs whose offsets show an expression; mirror images of one another."""
+
 CURVES: Final = (
     (JAW, False),
     (BROW_RIGHT, False),

@@ -78,6 +78,7 @@ _PAPER_LOSS: Final = LossConfig(
     expression_weight=1.0,
     expression_norm="l2",
     fitted_weight=1.0,
+    span_weight=0.0,
     own_weight=0.0,
     identity_weight=1.0,
     identity_norm="coefficients",

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rdr_core.errors import ConfigError
+from rdr_core.landmarks import SPANS
 from rdr_core.modeling.c_lstm import NoCompensator
 from rdr_core.modeling.dual_refinement import Step
 from rdr_core.modeling.expression_logits import TARGET_MARGIN, alpha_from_logits
@@ -35,6 +36,9 @@ class LossConfig:
     """Of expression and identity where they were fitted to landmarks, against 1 where they are known."""
     own_weight: float = 0.5
     """Of the head's own points, hidden ones included, against S_p."""
+    span_weight: float = 2.0
+    """Of the offsets between lids, lips, brows and eyes in S_p: small among 68 landmarks, yet what expressions are seen
+    by (after the eye closure loss of Feng et al., "DECA", 2021)."""
     shape_weight: float = 1.0
     """beta: S against S_p."""
     identity_weight: float = 1.0
@@ -79,11 +83,13 @@ class RdrLoss:
         identity = (batch.alpha_id - self.network.identity_mean) / self.network.identity_std
         certainty = 1 - (1 - self.config.fitted_weight) * batch.fitted
         steps, none = output.steps, torch.zeros_like(batch.is_face)
+        spans = _spans(batch.shape)
         terms = {
             "pose": sum((self._pose(step, pose) for step in steps), none),
             "expression": certainty * sum((self._expression(step, batch.alpha_exp) for step in steps), none),
             "identity": certainty * self._identity(output.alpha_id, identity),
             "projected": sum((self._landmarks(step.projected_shape, batch.shape) for step in steps), none),  # Eq. (8)
+            "span": sum((self._landmarks(_spans(step.projected_shape), spans) for step in steps), none),
             "own": sum((self._landmarks(self._own(step), batch.own) for step in steps), none),
             "shape": sum((self._landmarks(step.shape, batch.shape) for step in self._compensated(steps)), none),
         }
@@ -92,6 +98,7 @@ class RdrLoss:
         c = self.config
         means["total"] = (
             means["projected"]
+            + c.span_weight * means["span"]
             + c.own_weight * means["own"]
             + c.shape_weight * means["shape"]
             + c.pose_weight * means["pose"]
@@ -130,6 +137,11 @@ class RdrLoss:
     def _landmarks(self, shape: Tensor, target: Tensor) -> Tensor:
         error = (shape - target) / self.config.landmark_unit
         return _NORMS[self.config.landmark_norm](error).mean((1, 2))
+
+
+def _spans(shape: Tensor) -> Tensor:
+    """(B, 68, 2) landmarks -> (B, n, 2) offsets from the first to the second of each pair."""
+    return shape[:, SPANS[:, 1]] - shape[:, SPANS[:, 0]]
 
 
 def _wing(error: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.landmarks import CURVES, INNER, JAW, MIRROR, N_LANDMARKS
+from rdr_core.landmarks import CURVES, INNER, JAW, MIRROR, N_LANDMARKS, SPANS
 
 
 def test_mirroring_twice_changes_nothing() -> None:
@@ -23,3 +23,9 @@ def test_left_and_right_landmarks_mirror_on_the_mean_face(face_model: DynamicExp
     flipped = points[MIRROR] * [-1, 1, 1]
     assert np.linalg.norm(flipped - points, axis=1).max() < 0.5
     assert np.linalg.norm(flipped - points, axis=1).mean() < 0.1
+
+
+def test_spans_mirror_to_one_another() -> None:
+    spans = {frozenset(pair) for pair in SPANS.tolist()}
+    assert {frozenset(MIRROR[list(pair)].tolist()) for pair in spans} == spans
+    assert len(spans) == len(SPANS)

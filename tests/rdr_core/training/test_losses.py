@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rdr_core.errors import ConfigError
+from rdr_core.landmarks import SPANS
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.dual_refinement import Step
 from rdr_core.modeling.rdr import RDR, RdrOutput
@@ -17,7 +18,7 @@ from rdr_core.training.batches import Batch
 from rdr_core.training.losses import LossConfig, RdrLoss
 
 UNIT, ALPHA_STD = 0.02, 0.25
-ONLY_LANDMARKS = LossConfig(pose_weight=0, expression_weight=0, identity_weight=0, confidence_weight=0)
+ONLY_LANDMARKS = LossConfig(pose_weight=0, expression_weight=0, identity_weight=0, confidence_weight=0, span_weight=0)
 
 
 def truth(is_face: tuple[float, ...] = (1.0, 1.0)) -> Batch:
@@ -53,7 +54,7 @@ def loss_of(network: RDR, config: LossConfig | None = None) -> RdrLoss:
 def test_perfect_output_costs_nothing(tiny_network: RDR) -> None:
     batch = truth()
     terms = loss_of(tiny_network)(perfect(tiny_network, batch), batch)
-    assert set(terms) == {"pose", "expression", "identity", "projected", "own", "shape", "confidence", "total"}
+    assert set(terms) == {"pose", "expression", "identity", "projected", "span", "own", "shape", "confidence", "total"}
     for name, value in terms.items():
         assert float(value) == pytest.approx(0, abs=1e-9), name
 
@@ -124,6 +125,22 @@ def test_own_points_are_taught_at_every_step(tiny_network: RDR) -> None:
         terms = loss(with_step(output, k, vertices=torch.full((2, n_vertices, 3), 3 * UNIT)), batch)
         assert float(terms["own"]) == pytest.approx(3, rel=1e-4)
         assert float(terms["total"]) == pytest.approx(1.5, rel=1e-4)
+
+
+def test_spans_show_expressions_wherever_the_face_is(tiny_network: RDR) -> None:
+    """A lid of S_p that is off costs two pairs of it; a face that is moved as a whole costs nothing, nor does S."""
+    batch = truth()
+    output = perfect(tiny_network, batch)
+    loss = loss_of(tiny_network, replace(ONLY_LANDMARKS, span_weight=0.5, shape_weight=0))
+    lid = batch.shape.clone()
+    lid[:, [37, 38], 1] += 3 * UNIT
+    for k in range(3):
+        terms = loss(with_step(output, k, projected_shape=lid), batch)
+        touched = sum(bool({37, 38} & set(pair)) for pair in SPANS.tolist())
+        assert float(terms["span"]) == pytest.approx(3 * touched / (2 * len(SPANS)), rel=1e-4)
+        assert float(terms["total"]) == pytest.approx(0.5 * float(terms["span"]) + 6 / (2 * 68), rel=1e-4)
+        terms = loss(with_step(output, k, projected_shape=batch.shape + 0.3, shape=lid), batch)
+        assert float(terms["span"]) == pytest.approx(0, abs=1e-4)
 
 
 def test_parts_of_a_batch_add_up(tiny_network: RDR) -> None:
@@ -233,7 +250,8 @@ def test_identity_counts_as_far_as_it_moves_the_face(tiny_network: RDR) -> None:
 def test_identity_is_taught_by_the_first_face_only(tiny_network: RDR) -> None:
     batch = truth()
     output = perfect(tiny_network, batch)
-    terms = loss_of(tiny_network)(replace(output, alpha_id=output.alpha_id + 3), batch)
+    loss = loss_of(tiny_network, LossConfig(identity_weight=0.3))
+    terms = loss(replace(output, alpha_id=output.alpha_id + 3), batch)
     assert float(terms["identity"]) == pytest.approx(9, rel=1e-4)
     assert float(terms["total"]) == pytest.approx(0.3 * 9, rel=1e-4)
 
