@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from avatar_bridge.errors import BridgeError
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5570"
+DEFAULT_CONTROL_ENDPOINT = "tcp://127.0.0.1:5571"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── CameraError             no camera, no permission, or a camera that stopped delivering
 ├── VideoError              a video, picture or folder cannot be read, or a video cannot be written
 ├── WireError               a message breaks the rules of the wire
-├── StreamError             an endpoint cannot be bound or connected
+├── StreamError             an endpoint cannot be bound or connected, or keys are missing or wrong
+├── ControlError            the tracker does not answer, or refuses
 ├── RecordingError          a take cannot be written or read
 └── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
 
@@ -29,7 +30,11 @@ class WireError(BridgeError, ValueError):
 
 
 class StreamError(BridgeError):
-    """An endpoint cannot be bound or connected."""
+    """An endpoint cannot be bound or connected, or keys are missing or wrong."""
+
+
+class ControlError(BridgeError):
+    """The tracker does not answer, or refuses what it was asked for."""
 
 
 class RecordingError(BridgeError):

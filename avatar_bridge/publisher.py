@@ -144,4 +144,3 @@ class Publisher:
             self._socket.send(payload, zmq.NOBLOCK)
         except zmq.Again:  # XPUB drops for slow receivers rather than wait, so this is not expected
             _log.debug("a message was not sent: the queue is full")
-

@@ -1,8 +1,9 @@
-"""ZeroMQ sockets as this program uses them: loopback or encrypted, limited in what they take, never in the way of exit."""
+"""ZeroMQ sockets that others connect to: loopback or encrypted, limited in what they take, never in the way of exit."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ class BoundSocket:
         endpoint: str,
         curve: CurveServer | None = None,
         insecure: bool = False,
-        options: dict[int, int] | None = None,
+        options: Mapping[Any, int] | None = None,
     ) -> None:
         """Bind; port * or 0 takes a free one.
 
