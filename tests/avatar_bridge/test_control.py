@@ -118,7 +118,7 @@ def test_an_offset_is_found() -> None:
 def test_nobody_there() -> None:
     with ControlClient("tcp://127.0.0.1:1", timeout_s=0.1) as client:
         for _ in range(2):
-            with pytest.raises(ControlError, match="no answer on tcp://127.0.0.1:1 .* is rdr track running"):
+            with pytest.raises(ControlError, match=r"no answer on tcp://127\.0\.0\.1:1 .* is rdr track running"):
                 client.status()
 
 
@@ -252,7 +252,10 @@ def test_keys_are_asked_for() -> None:
         with ControlClient(server.endpoint, 20, CurveClient(*theirs, server_key=ours[0])) as client:
             assert client.status() == STATUS
         for stranger in (CurveClient(*strangers, server_key=ours[0]), None):
-            with ControlClient(server.endpoint, 0.3, stranger) as client, pytest.raises(ControlError, match="no answer"):
+            with (
+                ControlClient(server.endpoint, 0.3, stranger) as client,
+                pytest.raises(ControlError, match="no answer"),
+            ):
                 client.status()
     with ControlServer(answer, "tcp://0.0.0.0:*", insecure=True) as server:
         port = server.endpoint.rpartition(":")[2]
