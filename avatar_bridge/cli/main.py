@@ -23,7 +23,9 @@ COMMANDS: Final = {
     "avatar": "avatar_bridge.cli.avatar:avatar",
     "moments": "avatar_bridge.cli.moments:moments",
     "steady": "avatar_bridge.cli.steady:steady",
+    "control": "avatar_bridge.cli.control:control",
     "keys": "avatar_bridge.cli.keys:keys",
+    "fake": "avatar_bridge.cli.fake:fake",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -35,7 +37,9 @@ SUMMARIES: Final = {
     "avatar": "draw the avatar's 46 expressions on a sheet",
     "moments": "draw a clip's strongest expressions beside the avatar",
     "steady": "measure jitter, lag and identity over clips",
+    "control": "ask a running tracker: status, start, stop, record, neutral",
     "keys": "make keys for streams between machines, and say who may connect",
+    "fake": "publish a made-up face, to try receivers without a camera",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",
