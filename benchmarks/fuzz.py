@@ -1,7 +1,7 @@
 """Garbage by coverage-guided fuzzing: `python -m benchmarks.fuzz --minutes 10`. Needs the package atheris.
 
-Every decoder of the wire is fed with bytes that reach as much of it as possible; anything but WireError is a crash, which
-stops the run and leaves the bytes in a file crash-*.
+Every decoder of the wire is fed with bytes that reach as much of it as possible; anything but WireError is a crash,
+which stops the run and leaves the bytes in a file crash-*.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ def fake(
     n = 0
     with Publisher(endpoint, curve=sender_keys(endpoint, insecure), insecure=insecure) as publisher:
         publisher.describe(replace(publisher.hello, rate_hz=rate, faces=faces))
+        cast[0].frame(publisher.session, 0, 0, 0.0)  # reads the face model, before the clock starts
         start_ns = time.time_ns()
         with suppress(KeyboardInterrupt), status_line(None) as show:
             show(0, f"publishing a made-up face on {publisher.endpoint}; see it with rdr preview")

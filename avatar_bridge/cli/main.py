@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "control": "avatar_bridge.cli.control:control",
     "keys": "avatar_bridge.cli.keys:keys",
     "fake": "avatar_bridge.cli.fake:fake",
+    "doctor": "avatar_bridge.cli.doctor:doctor",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -40,6 +41,7 @@ SUMMARIES: Final = {
     "control": "ask a running tracker: status, start, stop, record, neutral",
     "keys": "make keys for streams between machines, and say who may connect",
     "fake": "publish a made-up face, to try receivers without a camera",
+    "doctor": "look for what is wrong on this machine or with a stream",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",
