@@ -24,6 +24,8 @@ class Flaky(FrameSource):
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         for index in range(10**6 if self.forever else 3):
+            if self.closed:
+                return
             yield CapturedFrame(np.zeros((6, 8, 3), np.uint8), time.time_ns(), index, self.name)
         raise CameraError("camera 7 stopped giving pictures: was it unplugged?")
 
@@ -90,3 +92,27 @@ def test_the_wait_grows() -> None:
             break
     source.close()
     assert waits[-1] > 2 * waits[1]
+
+
+def test_a_pause_lets_go_of_the_device() -> None:
+    first, second = Flaky(forever=True), Flaky(forever=True)
+    source = LastingSource(opener([first, second]), first_wait_s=0.01)
+    frames = source.frames()
+    assert next(frames) is not None
+    source.pause()
+    assert first.closed
+    assert [next(frames) for _ in range(3)] == [None] * 3
+    source.resume()
+    assert next(frame for frame in frames if frame is not None).index == 0
+    assert not second.closed
+    source.close()
+    assert second.closed
+    assert list(frames) == []
+
+
+def test_a_source_that_ends_in_order_is_not_opened_anew() -> None:
+    class Short(Flaky):
+        def __iter__(self) -> Iterator[CapturedFrame]:
+            yield CapturedFrame(np.zeros((6, 8, 3), np.uint8), 0, 0, self.name)
+
+    assert len(list(LastingSource(opener([Short(), None])))) == 1
