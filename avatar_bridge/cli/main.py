@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "keys": "avatar_bridge.cli.keys:keys",
     "fake": "avatar_bridge.cli.fake:fake",
     "doctor": "avatar_bridge.cli.doctor:doctor",
+    "filters": "avatar_bridge.cli.filters:filters",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -42,6 +43,7 @@ SUMMARIES: Final = {
     "keys": "make keys for streams between machines, and say who may connect",
     "fake": "publish a made-up face, to try receivers without a camera",
     "doctor": "look for what is wrong on this machine or with a stream",
+    "filters": "show what smoothing does: lag, jitter and blinks, region by region",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",

@@ -39,15 +39,15 @@ class RecurrentUnit(nn.Module):
 
     def forward(self, step: int, phi: Tensor, state: State) -> tuple[Tensor, State]:
         """Step k (from 0), (B, L * C) features -> (B, out) and the next state."""
-        return self.advance(self.projected(step, phi), state)
+        return self.advance(self.reduced(step, phi), state)
 
-    def projected(self, step: int, phi: Tensor) -> Tensor:
-        """w^k Phi + b^k."""
-        return self.projections[min(step, len(self.projections) - 1)](phi)
+    def reduced(self, step: int, phi: Tensor) -> Tensor:
+        """w^k Phi + b^k, normalised: (B, L * C) -> (B, hidden)."""
+        return self.norm(self.projections[min(step, len(self.projections) - 1)](phi))
 
     def advance(self, reduced: Tensor, state: State) -> tuple[Tensor, State]:
-        """(B, hidden) reduced features -> (B, out) and the next state."""
-        hidden, memory = self.cell(self.norm(reduced), state)
+        """(B, hidden) input of the LSTM -> (B, out) and the next state."""
+        hidden, memory = self.cell(reduced, state)
         return self.output(hidden), (hidden, memory)
 
 
@@ -66,7 +66,7 @@ class PoseExpLSTM(RecurrentUnit):
 
     def update(self, step: int, phi: Tensor, compensation: Tensor, state: State) -> tuple[Tensor, State]:
         """Step k (from 0), (B, L * C) features, (B, L, 2) S - S_p of before -> (B, 7 + E) and the next state."""
-        reduced = self.projected(step, phi)
+        reduced = self.reduced(step, phi)
         if self.unit is not None:
             reduced = reduced + self.feedback(compensation.flatten(1) / self.unit)
         return self.advance(reduced, state)

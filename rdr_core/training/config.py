@@ -79,6 +79,7 @@ _PAPER_LOSS: Final = LossConfig(
     expression_norm="l2",
     fitted_weight=1.0,
     span_weight=0.0,
+    shape_teaches_face=True,
     own_weight=0.0,
     identity_weight=1.0,
     identity_norm="coefficients",

@@ -41,6 +41,9 @@ class LossConfig:
     by (after the eye closure loss of Feng et al., "DECA", 2021)."""
     shape_weight: float = 1.0
     """beta: S against S_p."""
+    shape_teaches_face: bool = False
+    """Whether Eq. (10) teaches the 3D face besides what is added to it. Squared errors of S hardly move S_p where S is
+    right; under l1 they push it to and fro by their sign, as hard as its own errors do."""
     identity_weight: float = 1.0
     """Of alpha_id within L_d (Eq. 5)."""
     identity_norm: Literal["coefficients", "shape"] = "shape"
@@ -91,7 +94,7 @@ class RdrLoss:
             "projected": sum((self._landmarks(step.projected_shape, batch.shape) for step in steps), none),  # Eq. (8)
             "span": sum((self._landmarks(_spans(step.projected_shape), spans) for step in steps), none),
             "own": sum((self._landmarks(self._own(step), batch.own) for step in steps), none),
-            "shape": sum((self._landmarks(step.shape, batch.shape) for step in self._compensated(steps)), none),
+            "shape": sum((self._landmarks(self._shape(step), batch.shape) for step in self._compensated(steps)), none),
         }
         means = {name: (term * weight).sum() for name, term in terms.items()}
         means["confidence"] = functional.binary_cross_entropy_with_logits(output.confidence_logit, batch.is_face)
@@ -111,6 +114,12 @@ class RdrLoss:
     def _compensated(self, steps: list[Step]) -> list[Step]:
         """Steps in which a C-LSTM moved the landmarks; without one, L_3D (Eq. 9) is all there is."""
         return [] if isinstance(self.network.refinement.c_lstm, NoCompensator) else steps[1:]
+
+    def _shape(self, step: Step) -> Tensor:
+        """S, (B, L, 2)."""
+        if self.config.shape_teaches_face:
+            return step.shape
+        return step.shape + (step.projected_shape.detach() - step.projected_shape)  # its value, without S_p's gradient
 
     def _pose(self, step: Step, target: Tensor) -> Tensor:
         mask = self.observable.to(target.device)  # t_z is unobservable

@@ -90,6 +90,20 @@ def test_one_coordinate_of_one_landmark(tiny_network: RDR) -> None:
     assert float(terms["shape"]) == pytest.approx(10 / (68 * 2) / 2, rel=1e-4)  # mean of coordinates and rows
 
 
+@pytest.mark.parametrize("teaches", [False, True])
+def test_whether_eq_10_teaches_the_3d_face(tiny_network: RDR, teaches: bool) -> None:
+    """The compensation is always taught by it, and costs the same."""
+    output, batch = tiny_network(torch.rand(2, 3, 64, 64)), truth()
+    config = replace(ONLY_LANDMARKS, shape_teaches_face=teaches)
+    term = loss_of(tiny_network, config)(output, batch)["shape"]
+    cost = torch.stack([(step.shape - batch.shape).abs().mean() / UNIT for step in output.steps[1:]]).sum()
+    assert float(term.detach()) == pytest.approx(float(cost.detach()), rel=1e-4)
+    compensator = tiny_network.refinement.c_lstm.output.bias
+    taught, moved = torch.autograd.grad(term, [compensator, output.steps[-1].pose], allow_unused=True)
+    assert taught.abs().max() > 0
+    assert (moved is not None and float(moved.abs().max()) > 1e-6) == teaches
+
+
 def test_pose_and_expression_are_taught_at_every_step(tiny_network: RDR) -> None:
     """lambda weighs either; pose in standard deviations without t_z, expression in units of its spread."""
     batch = truth()
