@@ -53,5 +53,4 @@ def test_people_of_real_clips_differ(rdr_data: Path) -> None:
             first = next(iter(clip)).image_bgr
         looks.append(looks_of(first, landmark_crop(detector.detect(first)[0], 128)))
     apart = [difference(looks[a], looks[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
-    assert min(apart) > MAX_DIFFERENCE / 2
-    assert np.median(apart) > MAX_DIFFERENCE
+    assert min(apart) > 4.7, "no more than 1 of 100 looks of one person differ so much within two seconds"
