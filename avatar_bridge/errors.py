@@ -6,6 +6,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── WireError               a message breaks the rules of the wire
 ├── StreamError             an endpoint cannot be bound or connected
 ├── RecordingError          a take cannot be written or read
+├── MappingError            a mapping of blendshapes is not valid, or names shapes that are not there
+├── ConvertError            a take cannot be turned into another format, or such a file cannot be read
 └── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
 
 Each message says what is wrong, what was got, and what to do.
@@ -34,6 +36,14 @@ class StreamError(BridgeError):
 
 class RecordingError(BridgeError):
     """A take cannot be written or read."""
+
+
+class MappingError(BridgeError, ValueError):
+    """A mapping of blendshapes is not valid, or names shapes that are not there."""
+
+
+class ConvertError(BridgeError):
+    """A take cannot be turned into another format, or such a file cannot be read."""
 
 
 class AvatarError(BridgeError):
