@@ -19,10 +19,10 @@ from avatar_bridge.convert.reading import checked_size
 from avatar_bridge.errors import ConvertError
 from avatar_bridge.mapping_file import load_preset
 from avatar_bridge.tracks import MAX_FRAMES, FaceTrack, head_only_fields
+from rdr_core.atomic import whole_file
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.eyes import gaze_rotation
 from rdr_core.geometry.rotation import euler_from_matrix
-from rdr_core.atomic import whole_file
 
 Array = npt.NDArray[Any]
 TIMECODE_FPS: Final = 60
@@ -57,7 +57,7 @@ def write_livelink_csv(
     gaze: (T, 6) yaw, pitch, roll of the left and the right eye in the app's convention; None: 0.
     """
     columns = _in_order(track)
-    angles = track.euler_rad[:, _YAW_PITCH_ROLL].astype(np.float64) * _SIGNS
+    angles = app_angles(track.euler_rad)
     eyes = np.zeros((len(track), len(EYES))) if gaze is None else gaze
     rows = np.concatenate([columns, angles, eyes], axis=1)
     with whole_file(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
@@ -72,11 +72,19 @@ def gaze_of(track: FaceTrack) -> Array:
     """Return (T, 6) the eyes' yaw, pitch, roll in the app's convention, of a track of FaceWarehouse's shapes."""
     if track.names != BLENDSHAPE_NAMES:
         raise ConvertError("the gaze is read from the 46 FaceWarehouse coefficients")
-    turned = []
-    for is_left in (True, False):
-        matrices = np.stack([gaze_rotation(weights, is_left) for weights in track.weights])
-        turned.append(euler_from_matrix(matrices)[:, _YAW_PITCH_ROLL] * _SIGNS)
-    return np.concatenate(turned, axis=1) + 0.0  # no -0.0
+    return np.stack([app_gaze(weights) for weights in track.weights])
+
+
+def app_gaze(alpha_exp: Array) -> Array:
+    """(46,) coefficients -> (6,) yaw, pitch, roll of the left and the right eye in the app's convention."""
+    both = np.stack([gaze_rotation(alpha_exp, is_left) for is_left in (True, False)])
+    return app_angles(euler_from_matrix(both)).ravel()
+
+
+def app_angles(euler_rad: Array) -> Array:
+    """(..., 3) pitch, yaw, roll -> (..., 3) yaw, pitch, roll in the app's convention."""
+    angles: Array = np.asarray(euler_rad, np.float64)[..., _YAW_PITCH_ROLL] * _SIGNS + 0.0  # no -0.0
+    return angles
 
 
 def timecode(time_ns: int) -> str:
