@@ -43,7 +43,9 @@ def frame_times_ns(origin_ns: int, first_ns: int, last_ns: int, rate: Fraction) 
     first = -((origin_ns - first_ns) * rate // 10**9)  # rounded up
     last = (last_ns - origin_ns) * rate // 10**9
     if last - first >= MAX_FRAMES:
-        raise ConvertError(f"{last - first + 1} frames are more than {MAX_FRAMES}: choose a lower rate or a shorter part")
+        raise ConvertError(
+            f"{last - first + 1} frames are more than {MAX_FRAMES}: choose a lower rate or a shorter part"
+        )
     step, parts = 10**9 * rate.denominator, rate.numerator
     return np.array([origin_ns + (2 * k * step + parts) // (2 * parts) for k in range(first, last + 1)], np.int64)
 

@@ -239,4 +239,6 @@ class _Checker:
             raise ConvertError(f"{name} of a track must have shape {wanted} and kind {kind!r}, got {got}")
         inside = (array >= low) & (array <= high)  # false for NaN, too
         if not inside.all():
-            raise ConvertError(f"{name} of a track must hold numbers in {low:g}..{high:g}, got {array[~inside].flat[0]}")
+            raise ConvertError(
+                f"{name} of a track must hold numbers in {low:g}..{high:g}, got {array[~inside].flat[0]}"
+            )

@@ -49,10 +49,7 @@ class _Scene:
             "asset": {"version": "2.0", "generator": f"rdr-live {__version__}"},
             "scene": 0,
             "scenes": [{"nodes": [0]}],
-            **{
-                name: []
-                for name in ("nodes", "meshes", "materials", "textures", "images", "accessors", "bufferViews")
-            },
+            **{name: [] for name in ("nodes", "meshes", "materials", "textures", "images", "accessors", "bufferViews")},
             "animations": [{"name": "take", "channels": [], "samplers": []}],
         }
 
@@ -146,7 +143,9 @@ class _Scene:
         }
         values = {"bufferView": self._view(offsets[moved].tobytes())}
         accessor = {"componentType": _FLOAT, "count": len(offsets), "type": "VEC3", **_bounds(offsets)}
-        return self._add("accessors", accessor | {"sparse": {"count": len(moved), "indices": indices, "values": values}})
+        return self._add(
+            "accessors", accessor | {"sparse": {"count": len(moved), "indices": indices, "values": values}}
+        )
 
     def _view(self, content: bytes, target: int | None = None) -> int:
         self._buffer += bytes(-len(self._buffer) % 4)
