@@ -25,7 +25,8 @@ def test_rates_of_television_are_exact() -> None:
     assert frame_rate(59.94) == Fraction(60000, 1001)
     assert frame_rate(24) == 24
     assert frame_rate(12.5) == Fraction(25, 2)
-    for bad in (0, -1, 1001, float("nan"), float("inf")):
+    assert frame_rate(0.01) == Fraction(1, 100)
+    for bad in (0, 1e-4, -1, 1001, float("nan"), float("inf")):
         with pytest.raises(ConvertError, match="frame rate"):
             frame_rate(bad)
 

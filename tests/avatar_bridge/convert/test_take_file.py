@@ -52,3 +52,12 @@ def test_what_a_take_cannot_hold_is_one_line(make_track: MakeTrack, tmp_path: Pa
     overdone = replace(track, weights=1.5 * np.ones((3, 46), np.float32))
     write_take(tmp_path / "v.mcap", overdone)
     assert (read_tracks(tmp_path / "v.mcap")[0].weights == 1).all()
+
+
+def test_what_is_broken_off_leaves_nothing(make_track: MakeTrack, tmp_path: Path) -> None:
+    def stop(frames: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_take(tmp_path / "t.mcap", make_track(5), stop)
+    assert not list(tmp_path.iterdir())
