@@ -19,7 +19,8 @@ from avatar_bridge.tracks import MAX_FRAMES, FaceTrack
 from rdr_core.geometry.rotation import euler_from_matrix
 
 Array = npt.NDArray[Any]
-MAX_RATE_HZ: Final = 1000
+RATES_HZ: Final = (0.01, 1000)
+"""Lowest and highest rate."""
 LONG_GAP_S: Final = 0.5
 _LONG_GAP_INTERVALS: Final = 4
 """A gap is long when it is both: pictures taken every second are no gaps."""
@@ -30,8 +31,8 @@ _BLOCK: Final = 4096
 
 def frame_rate(fps: float) -> Fraction:
     """Return a rate exactly: 23.976, 29.97 and 59.94 mean 24, 30 and 60 by 1000/1001."""
-    if not 0 < fps <= MAX_RATE_HZ:
-        raise ConvertError(f"a frame rate must be over 0 and at most {MAX_RATE_HZ}, got {fps:g}")
+    if not RATES_HZ[0] <= fps <= RATES_HZ[1]:  # false for NaN, too
+        raise ConvertError(f"a frame rate must be {RATES_HZ[0]:g} to {RATES_HZ[1]:g} a second, got {fps:g}")
     for whole in _NTSC:
         if abs(fps - whole / 1.001) < 0.005:
             return Fraction(whole * 1000, 1001)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -203,6 +204,6 @@ def _check_curve(what: str, value: Any) -> str | Points:
     if not all(isinstance(point, list | tuple) and len(point) == 2 for point in value):
         raise MappingError(f"{what} must be points [x, y], got {value!r:.60}")
     points = tuple((_number(what, x, 0, 1), _number(what, y, -MAX_FACTOR, MAX_FACTOR)) for x, y in value)
-    if any(b[0] <= a[0] for a, b in zip(points, points[1:], strict=False)):
+    if any(b[0] <= a[0] for a, b in pairwise(points)):
         raise MappingError(f"x of the points of {what} must rise, got {[point[0] for point in points]!r:.60}")
     return points

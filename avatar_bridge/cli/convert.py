@@ -27,9 +27,9 @@ def convert(
 ) -> None:
     """Turn a take into another format, or another format into a take.
 
-    Ends in .csv (Live Link Face), .npz, .json, .glb (animated avatar), .usd .usda .usdc (the same, needs usd-core), .bvh
-    (head) or .mcap (take); takes, .npz, .json and .csv can be read. Frames keep their capture times, or are resampled
-    by them, never counted.
+    The ending of OUT says which: .csv (Live Link Face), .npz, .json, .glb (animated avatar), .usd .usda .usdc (the
+    same, needs usd-core), .bvh (head) or .mcap (take). Takes, .npz, .json and .csv can be read. Frames keep their
+    capture times, or are resampled by them, never counted.
 
     Examples:
         rdr convert take.mcap shot.csv
@@ -43,7 +43,7 @@ def convert(
         out: The file to write; its ending says the format.
         format: The format, where the ending does not say it.
         fps: Resample to so many frames a second; 23.976, 29.97 and 59.94 are taken exactly. Default: as captured.
-        names: Whose shapes: facewarehouse (46), arkit (52), vrm0 or vrm1 expressions, visemes (15). Default: the format's.
+        names: Whose shapes: facewarehouse (46), arkit (52), vrm0, vrm1, visemes (15). Default: those of the format.
         mapping: A mapping file of your own (docs/retargeting.md) in place of --names.
         face: Id of the face, or all: one file each. Default: the one that was tracked longest.
         mirror: Exchange left and right.
@@ -67,10 +67,11 @@ def convert(
 def summary(item: Converted) -> str:
     """Return in words what was written."""
     track = item.track
+    times = f"{track.seconds[0]:.2f} to {track.seconds[-1]:.2f} s"
     rate = f" at {track.rate_hz:.4g} fps" if len(track) > 1 else ""
     lost = 1 - track.tracked.mean()
-    held = f"; not tracked {100 * lost:.0f} % of the time, last values held" if lost else ""
-    return f"face {track.face_id}, {len(track)} frames from {track.seconds[0]:.2f} to {track.seconds[-1]:.2f} s{rate}{held}"
+    held = f"; not tracked for {100 * lost:.2g} % of them: the last values are held" if lost else ""
+    return f"face {track.face_id}, {len(track)} frames from {times}{rate}{held}"
 
 
 def tracked_seconds(track: FaceTrack) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -113,7 +113,10 @@ def with_names(face: FaceTrack, names: str) -> FaceTrack:
     if names == "facewarehouse":
         return as_facewarehouse(face)
     preset = load_preset(names)
-    return face if face.names == preset.targets else as_facewarehouse(face).retargeted(preset)
+    if set(face.names) == set(preset.targets):
+        order = [face.names.index(name) for name in preset.targets]
+        return replace(face, names=preset.targets, weights=face.weights[:, order])
+    return as_facewarehouse(face).retargeted(preset)
 
 
 def as_facewarehouse(face: FaceTrack) -> FaceTrack:

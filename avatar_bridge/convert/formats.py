@@ -35,7 +35,7 @@ def format_of(path: Path, name: FormatName | None = None) -> Format:
     found = [f for f in FORMATS if (f.name == name if name else path.name.lower().endswith(f.suffixes))]
     if not found:
         endings = ", ".join(suffix for f in FORMATS for suffix in f.suffixes)
-        raise ConvertError(f"no format for {path.name!r}: a file must end in {endings}, or --format name one")
+        raise ConvertError(f"no format is known for {path.name}: its name must end in {endings}")
     return found[0]
 
 

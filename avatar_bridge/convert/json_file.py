@@ -121,7 +121,7 @@ def _column(frames: list[Mapping[str, Any]], name: str, width: int | None) -> An
         if None in values:
             return None
         width = 2 * N_LANDMARKS
-        values = [[x for point in value for x in point] if _is_points(value) else None for value in values]
+        values = [_flat(value) for value in values]
     for number, value in enumerate(values):
         wanted = 1 if width is None else width
         row = [value] if width is None else value
@@ -131,8 +131,10 @@ def _column(frames: list[Mapping[str, Any]], name: str, width: int | None) -> An
     return np.array(values, np.float64)
 
 
-def _is_points(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(point, list) for point in value)
+def _flat(points: Any) -> Any:
+    if not isinstance(points, list) or not all(isinstance(point, list) for point in points):
+        return points
+    return [number for point in points for number in point]
 
 
 def _is_number(value: Any) -> bool:

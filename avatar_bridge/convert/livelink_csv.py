@@ -115,7 +115,9 @@ def _track(path: Path, rows: Iterator[list[str]]) -> FaceTrack:
     names = arkit_names()
     place = _places(path, next(rows, []))
     wanted = [place.get(name.lower()) for name in (*names, *HEAD)]
-    codes, values, tracked = [], [], []
+    codes: list[tuple[int, float]] = []
+    values: list[list[float]] = []
+    tracked: list[bool] = []
     last = [0.0] * len(wanted)
     for row in rows:
         line = getattr(rows, "line_num", len(codes) + 2)
@@ -151,8 +153,8 @@ def _places(path: Path, first: Sequence[str]) -> dict[str, int]:
     shapes = [name for name in arkit_names() if name.lower() in place]
     if "timecode" not in place or not shapes:
         raise ConvertError(
-            f"{path} is no CSV of Live Link Face: its first line must name Timecode, BlendShapeCount and shapes such as "
-            f"EyeBlinkLeft, got {','.join(first)!r:.60}"
+            f"{path} is no CSV of Live Link Face: its first line must name Timecode and shapes such as EyeBlinkLeft, "
+            f"got {','.join(first)!r:.60}"
         )
     return place
 

@@ -21,8 +21,8 @@ _SINGLE: Final = ("origin_ns", "face_id", "session", "user")
 
 def write_npz(path: Path, track: FaceTrack) -> None:
     """Write a track; `seconds` is there for readers who want no ns."""
-    arrays = {name: getattr(track, name) for name in PER_FRAME if getattr(track, name) is not None}
-    single = {name: np.array(value) for name in _SINGLE if (value := getattr(track, name)) is not None}
+    arrays: dict[str, Any] = {name: getattr(track, name) for name in PER_FRAME if getattr(track, name) is not None}
+    single: dict[str, Any] = {name: np.array(value) for name in _SINGLE if (value := getattr(track, name)) is not None}
     with whole_file(path) as temporary, temporary.open("wb") as file:  # a path would get .npz appended
         np.savez_compressed(
             file,

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from avatar_bridge.errors import ConvertError, WireError
 from avatar_bridge.messages import FaceFrame, Hello
 from avatar_bridge.recording import Recorder
+from avatar_bridge.recording.recorder import PARTIAL_SUFFIX
 from avatar_bridge.tracks import FaceTrack
+from rdr_core.atomic import whole_file
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
-_PROGRESS_EVERY = 500
+_PROGRESS_EVERY: Final = 500
 
 
 def write_take(path: Path, track: FaceTrack, progress: Callable[[int], object] = lambda frames: None) -> None:
-    """Write a face as a take, a Hello first. An older take of this name is never replaced (RecordingError)."""
+    """Write a face as a take, a Hello first. An older take of this name is never replaced (ConvertError)."""
     if track.names != BLENDSHAPE_NAMES:
         raise ConvertError("a take holds the 46 FaceWarehouse coefficients: leave --names and --mapping away")
     if path.exists():
         raise ConvertError(f"{path} is there already, and a take is never replaced: choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(
+        path
+    ) as temporary:  # the recorder would keep what an error or Ctrl-C leaves, as it should in a take
+        try:
+            _record(temporary, track, progress)
+        finally:
+            temporary.with_name(temporary.name + PARTIAL_SUFFIX).unlink(missing_ok=True)
+
+
+def _record(path: Path, track: FaceTrack, progress: Callable[[int], object]) -> None:
     with Recorder(path, track.session, source="rdr convert") as take:
         hello = Hello(session=track.session, publish_time_ns=int(track.time_ns[0]), rate_hz=min(track.rate_hz, 1000.0))
         take.write(hello)

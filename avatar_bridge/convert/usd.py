@@ -35,16 +35,21 @@ def write_usd(
     track: weights of the blend shapes, FaceWarehouse's or ARKit's; face: the same face with FaceWarehouse's.
     """
     try:
-        from pxr import Usd
+        from pxr import Tf, Usd
     except ImportError:
         raise ConvertError("USD files need usd-core: pip install 'rdr-live[usd]'") from None
     meshes, motion = rig_of(track.names), motion_of(face)
     with whole_file(path) as temporary:
-        stage = Usd.Stage.CreateNew(str(temporary))
-        _describe(stage, track)
-        _build(stage, meshes, track, motion, progress)
-        stage.GetRootLayer().Save()
-        del stage  # USD writes to the file until it lets go
+        try:
+            stage = Usd.Stage.CreateNew(str(temporary))
+            _describe(stage, track)
+            _build(stage, meshes, track, motion, progress)
+            stage.GetRootLayer().Save()
+            del stage  # USD writes to the file until it lets go
+        except Tf.ErrorException as error:
+            raise ConvertError(
+                f"{path} could not be written as USD: {str(error).strip().splitlines()[-1]:.120}"
+            ) from None
 
 
 def _describe(stage: Any, track: FaceTrack) -> None:
