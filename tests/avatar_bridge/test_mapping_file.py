@@ -43,7 +43,14 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_presets_are_there_and_say_what_they_are() -> None:
-    assert preset_names() == ("arkit", "arkit_to_facewarehouse", "visemes", "vrm0", "vrm1")
+    assert preset_names() == (
+        "arkit",
+        "arkit_to_facewarehouse",
+        "visemes",
+        "vrm0",
+        "vrm0_to_facewarehouse",
+        "vrm1",
+    )
     for name in preset_names():
         preset = load_preset(name)
         assert preset.name
