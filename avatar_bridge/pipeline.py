@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -27,6 +27,8 @@ class TrackedPicture:
     """The same faces, smoothed, ready to publish."""
     milliseconds: float
     """Detecting, tracking and smoothing."""
+    raw: list[FaceFrame] = field(default_factory=list)
+    """The frames before smoothing, of the same seq: for takes."""
 
     def smoothed_faces(self) -> list[TrackedFace]:
         """Return the faces as they are published: for drawing."""
@@ -75,20 +77,20 @@ def track_pictures(
         started = time.perf_counter()
         faces = tracker.update(captured.image_bgr, captured.capture_time_ns)
         height, width = captured.image_bgr.shape[:2]
-        frames = [
-            smoother.smooth(
-                FaceFrame.from_tracked_face(
-                    face,
-                    session=session,
-                    seq=next(sequence),
-                    capture_time_ns=captured.capture_time_ns,
-                    source_size_px=(width, height),
-                    user=user,
-                )
+        raw = [
+            FaceFrame.from_tracked_face(
+                face,
+                session=session,
+                seq=next(sequence),
+                capture_time_ns=captured.capture_time_ns,
+                source_size_px=(width, height),
+                user=user,
+                source_time_ns=captured.source_time_ns,
             )
             for face in faces
         ]
-        yield TrackedPicture(captured, faces, frames, 1e3 * (time.perf_counter() - started))
+        frames = [smoother.smooth(frame) for frame in raw]
+        yield TrackedPicture(captured, faces, frames, 1e3 * (time.perf_counter() - started), raw)
 
 
 class RunStatistics:

@@ -36,6 +36,7 @@ def record(
         idle: The stream has ended when nothing comes for this many seconds.
     """
     from avatar_bridge.recording import Recorder
+    from avatar_bridge.recording.facts import facts_of_stream
     from avatar_bridge.subscriber import Subscriber
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def record(
             raise StreamError(f"no stream on {endpoint} within {wait:g} s: start one with rdr track")
         end = time.monotonic() + (seconds if seconds is not None else float("inf"))
         last = time.monotonic()
-        with Recorder(out, first[0].session, source=endpoint) as take:
+        with Recorder(out, first[0].session, source=endpoint, facts=facts_of_stream(stream.hello)) as take:
             messages = first
             with suppress(KeyboardInterrupt):
                 while time.monotonic() < end and time.monotonic() - last < idle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -15,6 +16,7 @@ import tyro
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
+from avatar_bridge.errors import RecordingError
 from avatar_bridge.pipeline import RunStatistics, TrackedPicture
 from rdr_core.types import UInt8
 
@@ -61,12 +63,13 @@ def track(
     from avatar_bridge.filter_trials import region_lags_ms
     from avatar_bridge.pipeline import track_pictures
     from avatar_bridge.publisher import Publisher
-    from avatar_bridge.recording import Recorder
+    from avatar_bridge.recording import LiveTake, Recorder
+    from avatar_bridge.recording.facts import facts_of_run
     from avatar_bridge.smoothing import FaceSmoother
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
-    from rdr_core.inference.weights import load_predictor
+    from rdr_core.inference.weights import find_network, load_predictor
 
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
@@ -83,7 +86,10 @@ def track(
         if publisher:
             publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces))
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
-        take = stack.enter_context(Recorder(record, session, source=video.name)) if record else None
+        take = None
+        if record:
+            facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
+            take = stack.enter_context(LiveTake(Recorder(record, session, source=video.name, facts=facts), complain))
         show = stack.enter_context(status_line(video.frame_count))
         if publisher:
             show(0, f"publishing {video.name} on {publisher.endpoint}; see it with rdr preview")
@@ -92,8 +98,7 @@ def track(
             for picture in pictures:
                 sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
                 if take:
-                    for frame in sent:
-                        take.write(frame)
+                    take.write(sent, picture.raw)
                 if drawn:
                     drawn.write(draw(picture), picture.captured.capture_time_ns)
                 statistics.add(picture)
@@ -102,8 +107,15 @@ def track(
     lags = region_lags_ms(smooth, video.rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
     for path in (record, overlay):
-        if path is not None:
+        if path is not None and not (path == record and take and take.error):
             print(f"wrote {path}")
+    if take and take.error:
+        raise RecordingError(f"{record} is not whole, as was said before; everything else is")
+
+
+def complain(line: str) -> None:
+    """Say at once what is wrong with the take."""
+    print(f"error: {line}", file=sys.stderr)
 
 
 def limited(source: FrameSource, fast: bool, seconds: float | None) -> Iterator[CapturedFrame]:

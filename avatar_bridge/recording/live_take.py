@@ -21,7 +21,7 @@ class LiveTake:
 
     def write(self, sent: Iterable[FaceFrame], raw: Iterable[FaceFrame] = ()) -> None:
         """Append the frames of a picture: as published, and as the network gave them."""
-        self._attempt(lambda: self._append(sent, raw))
+        self._attempt(lambda: self._append(sent, raw), "; tracking goes on")
 
     def close(self) -> None:
         """Finish the take; may be called twice."""
@@ -42,11 +42,11 @@ class LiveTake:
         for frame in sent:
             self._recorder.write(frame)
 
-    def _attempt(self, action: Callable[[], object]) -> None:
+    def _attempt(self, action: Callable[[], object], comfort: str = "") -> None:
         if self.error is not None:
             return
         try:
             action()
         except RecordingError as error:
             self.error = error
-            self._say(str(error))
+            self._say(f"{error}{comfort}")

@@ -1,4 +1,4 @@
-"""What is in a take at a glance: from the indices between its chunks, which are not unpacked. An hour takes a moment."""
+"""What is in a take at a glance: from the indices between its chunks, which stay packed. An hour takes a moment."""
 
 from __future__ import annotations
 
@@ -131,10 +131,8 @@ class _Count:
         self._frames += len(times_ns)
         self._pictures += int((np.diff(times_ns, prepend=self._before_ns) != 0).sum())
         self._before_ns = int(times_ns[-1])
-        self._first_ns, self._last_ns = (
-            min(self._first_ns, int(times_ns.min())),
-            max(self._last_ns, int(times_ns.max())),
-        )
+        self._first_ns = min(self._first_ns, int(times_ns.min()))
+        self._last_ns = max(self._last_ns, int(times_ns.max()))
 
     def result(self) -> FramesOutline:
         if not self._frames:

@@ -37,7 +37,7 @@ TOPICS: Final = {FACE_TOPIC: "face_frame", HELLO_TOPIC: "hello", RAW_TOPIC: "fac
 """Topic -> kind of its messages; channels are numbered in this order, from 1."""
 
 _FLUSH_INTERVAL_S: Final = 0.5
-"""What a chunk spans at most, by the clock and by the capture times, but for its last frame: a crash loses one chunk."""
+"""What a chunk spans, by the clock and by the capture times; a crash loses one chunk."""
 _SCHEMA_TEXT: Final = f"A msgpack map of RDR Live, protocol version {PROTOCOL_VERSION}: see docs/protocol.md"
 
 

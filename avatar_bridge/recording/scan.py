@@ -59,7 +59,7 @@ class Scan:
         self._file.close()
 
     def topic_of(self, channel_id: int) -> str:
-        """Return the topic of a channel; where that was in a damaged chunk, the one that a recorder gives the number."""
+        """Return the topic of a channel; of one that was in a damaged chunk, what recorders give that number to."""
         channel = self.channels.get(channel_id)
         return channel.topic if channel is not None else _TOPIC_OF.get(channel_id, "")
 
