@@ -138,11 +138,11 @@ class Replay:
         time_ns = frame.capture_time_ns
         while self._sought_s is None:
             left_s = clock.left_s(time_ns)
-            held = self.paused and self._shown
-            if held or left_s < -_TOO_LATE_S:
-                clock.start_at(time_ns)
-            if held:
+            if self.paused and self._shown:
                 wait(_TICK_S)
+                clock.start_at(time_ns)
+            elif left_s < -_TOO_LATE_S:
+                clock.start_at(time_ns)
             elif left_s > 0:
                 wait(min(left_s, _TICK_S))
             else:
