@@ -7,6 +7,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── StreamError             an endpoint cannot be bound or connected, or keys are missing or wrong
 ├── ControlError            the tracker does not answer, or refuses
 ├── RecordingError          a take cannot be written or read
+├── MappingError            a mapping of blendshapes is not valid, or names shapes that are not there
+├── ConvertError            a take cannot be turned into another format, or such a file cannot be read
 └── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
 
 Each message says what is wrong, what was got, and what to do.
@@ -39,6 +41,14 @@ class ControlError(BridgeError):
 
 class RecordingError(BridgeError):
     """A take cannot be written or read."""
+
+
+class MappingError(BridgeError, ValueError):
+    """A mapping of blendshapes is not valid, or names shapes that are not there."""
+
+
+class ConvertError(BridgeError):
+    """A take cannot be turned into another format, or such a file cannot be read."""
 
 
 class AvatarError(BridgeError):
