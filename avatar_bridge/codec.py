@@ -28,6 +28,7 @@ _REPLIES: Final[dict[str, type[Any]]] = {
     "refused": Refused,
 }
 _KIND_OF: Final = {cls: kind for kinds in (_STREAM, _REQUESTS, _REPLIES) for kind, cls in kinds.items()}
+_FIELDS: Final = {cls: fields(cls) for cls in _KIND_OF}
 _LIMITS: Final = {
     "max_str_len": 4096,
     "max_bin_len": 4096,
@@ -40,7 +41,7 @@ _LIMITS: Final = {
 def encode(message: Message | Request | Reply) -> bytes:
     """Return the bytes of a message, one ZeroMQ frame. Raises WireError where they exceed 64 KiB."""
     wire: dict[str, Any] = {"v": PROTOCOL_VERSION, "kind": _KIND_OF[type(message)]}
-    for field in fields(message):
+    for field in _FIELDS[type(message)]:
         value = getattr(message, field.name)
         if value is not None:  # an optional value that is not there has no key
             wire[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
@@ -78,8 +79,8 @@ def _decode(payload: bytes, kinds: Mapping[str, type[Any]]) -> Any:
     cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise WireError(f"kind must be one of {', '.join(kinds)}, got {kind!r:.40}")
-    values = {field.name: wire[field.name] for field in fields(cls) if field.name in wire}
-    missing = [field.name for field in fields(cls) if field.name not in values and _is_required(field)]
+    values = {field.name: wire[field.name] for field in _FIELDS[cls] if field.name in wire}
+    missing = [field.name for field in _FIELDS[cls] if field.name not in values and _is_required(field)]
     if missing:
         raise WireError(f"{kind} lacks {', '.join(missing)}")
     return cls(**values)
