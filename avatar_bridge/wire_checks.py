@@ -61,15 +61,18 @@ def check_text(name: str, value: Any, max_length: int, min_length: int = 1) -> s
 
 def check_array(name: str, value: Any, shape: tuple[int, ...], low: float, high: float) -> Float32:
     """Return a read-only float32 array of `shape`, finite and in [low, high], from an array or nested lists."""
-    numbers = (
-        value if isinstance(value, np.ndarray) else np.asarray(_flat(name, value, shape), np.float64).reshape(shape)
-    )
-    if numbers.shape != shape or numbers.dtype.kind not in "fiu":
-        raise WireError(f"{name} must be numbers of shape {shape}, got shape {numbers.shape} of {numbers.dtype}")
-    if not (numbers.min() >= low and numbers.max() <= high):  # false for NaN, too
-        bad = numbers[~((numbers >= low) & (numbers <= high))].flat[0]
+    if isinstance(value, np.ndarray):
+        if value.shape != shape or value.dtype.kind not in "fiu":
+            raise WireError(f"{name} must be numbers of shape {shape}, got shape {value.shape} of {value.dtype}")
+        flat = value.ravel().tolist()
+    else:
+        flat = _flat(name, value, shape)
+    # Plain lists: each step of numpy costs more than these all together, and every frame that comes passes here.
+    # min and max leave out a NaN unless it is the first, the sum does not.
+    if not (low <= min(flat) and max(flat) <= high) or math.isnan(sum(flat)):
+        bad = next(number for number in flat if not low <= number <= high)
         raise WireError(f"{name} must hold finite numbers in {low:g}..{high:g}, got {bad:g}")
-    checked = numbers.astype(np.float32)
+    checked = np.array(flat, np.float32).reshape(shape)
     checked.setflags(write=False)
     return checked
 
