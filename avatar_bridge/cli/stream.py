@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avatar_bridge.curve import CurveServer
 from avatar_bridge.endpoint import is_local
+from avatar_bridge.errors import StreamError
 from avatar_bridge.subscriber import Subscriber
 
 
@@ -19,4 +20,9 @@ def sender_keys(endpoint: str, insecure: bool) -> CurveServer | None:
     """Return the user's keys where other machines can reach the endpoint; None on this machine alone, or insecure."""
     from avatar_bridge.keys import KeyStore
 
-    return None if insecure or is_local(endpoint) else KeyStore().server()
+    if insecure or is_local(endpoint):
+        return None
+    try:
+        return KeyStore().server()
+    except StreamError as error:
+        raise StreamError(f"{endpoint} would be open to other machines: {error}; or --insecure to go without") from None

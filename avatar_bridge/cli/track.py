@@ -94,11 +94,11 @@ def track(
         hello = replace(publisher.hello if publisher else Hello(session="file"), rate_hz=video.rate_hz, faces=max_faces)
         facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
         run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
-        if record:
-            run_takes.start(record)
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+        if record:
+            run_takes.start(record)
         service = TrackService(
             video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
         )
