@@ -53,7 +53,7 @@ def fit(
     """
     from rdr_core.evaluation.fit_report import write_fit_report
     from rdr_core.fitting.fit_group import FitConfig
-    from rdr_core.training.fit_engines import Processes, RayCluster, ThisProcess
+    from rdr_core.data.engines import Processes, RayCluster, ThisProcess
     from rdr_core.training.fit_faces import fit_faces
     from rdr_core.training.fit_jobs import Failure
     from rdr_core.training.fit_journal import forget
