@@ -14,15 +14,17 @@ from typing import Annotated, Literal
 import tyro
 
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
+from avatar_bridge.cli.offline import LIVE, OfflineOptions, track_offline
+from avatar_bridge.cli.several import track_each
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import RecordingError
-from avatar_bridge.pipeline import RunStatistics, TrackedPicture
-from rdr_core.types import UInt8
+from avatar_bridge.pipeline import RunStatistics
+from avatar_bridge.source_names import source_of
 
 
 def track(
-    source: Annotated[str, tyro.conf.Positional] = "0",
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional] = ("0",),
     endpoint: str = DEFAULT_ENDPOINT,
     publish: bool = True,
     record: Path | None = None,
@@ -34,6 +36,7 @@ def track(
     preset: Literal["live", "paper"] = "live",
     weights: Path | None = None,
     threads: int = 1,
+    offline: Annotated[OfflineOptions, tyro.conf.arg(name="")] = LIVE,
 ) -> None:
     """Follow faces and stream head pose and 46 blendshapes until the source ends or Ctrl-C.
 
@@ -42,9 +45,12 @@ def track(
         rdr track clip.mp4 --overlay out/clip_overlay.mp4 --record out/clip.mcap
         rdr track photos/ --no-publish --fast --overlay out/photos.mp4
         rdr track 0 --smoothing strong,eyes=light
+        rdr track front=0 left=1
+        rdr track shoot/ --offline --out shoot_takes
 
     Args:
-        source: Camera number, video file, picture or folder of pictures.
+        sources: Camera number, video file, picture or folder of pictures; several, each with a name of its own as
+            NAME=SOURCE, are tracked by a process each. With --offline: videos, and folders of them.
         endpoint: Where to publish; rdr preview and Blender connect to it.
         publish: Stream over ZeroMQ.
         record: Also write a take (.mcap).
@@ -58,10 +64,18 @@ def track(
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
+    given = locals()
+    if offline.offline:
+        track_offline(given, track)
+        return
+    if len(sources) > 1:
+        track_each(given, track)
+        return
     from avatar_bridge.capture import open_source
     from avatar_bridge.config import SmoothingConfig
     from avatar_bridge.filter_trials import region_lags_ms
     from avatar_bridge.pipeline import track_pictures
+    from avatar_bridge.preview.overlay import draw_faces
     from avatar_bridge.publisher import Publisher
     from avatar_bridge.recording import LiveTake, Recorder
     from avatar_bridge.recording.facts import facts_of_run
@@ -71,6 +85,7 @@ def track(
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
     from rdr_core.inference.weights import find_network, load_predictor
 
+    name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
@@ -84,7 +99,7 @@ def track(
         publisher = stack.enter_context(Publisher(endpoint)) if publish else None
         session = publisher.session if publisher else "file"
         if publisher:
-            publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces))
+            publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces, source=name))
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
         take = None
         if record:
@@ -100,7 +115,10 @@ def track(
                 if take:
                     take.write(sent, picture.raw)
                 if drawn:
-                    drawn.write(draw(picture), picture.captured.capture_time_ns)
+                    drawn.write(
+                        draw_faces(picture.captured.image_bgr, picture.smoothed_faces()),
+                        picture.captured.capture_time_ns,
+                    )
                 statistics.add(picture)
                 show(1, f"{statistics}; {len(picture.faces)} face(s)")
     print(statistics)
@@ -127,14 +145,3 @@ def limited(source: FrameSource, fast: bool, seconds: float | None) -> Iterator[
         return pictures
     end = time.monotonic() + seconds
     return takewhile(lambda _: time.monotonic() < end, pictures)
-
-
-def draw(picture: TrackedPicture) -> UInt8:
-    """Return the picture with every tracked face drawn in."""
-    from avatar_bridge.preview.overlay import draw_overlay
-
-    image = picture.captured.image_bgr
-    for face in picture.smoothed_faces():
-        if face.tracked:
-            image = draw_overlay(image, face)
-    return image

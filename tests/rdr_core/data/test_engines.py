@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from rdr_core.errors import ConfigError, DataError
 from rdr_core.data.engines import Engine, Processes, RayCluster, ThisProcess
+from rdr_core.errors import ConfigError, DataError
 
 WORK = """
 import os, signal, time
@@ -64,7 +64,9 @@ def test_each_chunk_is_answered_once(engine: Engine, work: Callable[[Any], Any])
 @pytest.mark.parametrize("engine", [ThisProcess(), Processes(2)])
 def test_reports_of_the_work_arrive(engine: Engine, work: Callable[[Any], Any]) -> None:
     heard: list[int] = []
-    with closing(engine.run(work, deque([3, 0, 5, "die" if isinstance(engine, Processes) else 1]), heard.append)) as run:
+    with closing(
+        engine.run(work, deque([3, 0, 5, "die" if isinstance(engine, Processes) else 1]), heard.append)
+    ) as run:
         done = dict(run)
     assert len(done) == 4
     assert sum(heard) == 2 * (3 + 5 + isinstance(engine, ThisProcess))
