@@ -18,6 +18,7 @@ from avatar_bridge.messages import FaceFrame
 def record(
     out: Annotated[Path, tyro.conf.Positional],
     endpoint: str = DEFAULT_ENDPOINT,
+    source: str | None = None,
     seconds: float | None = None,
     wait: float = 10.0,
     idle: float = 5.0,
@@ -31,14 +32,17 @@ def record(
     Args:
         out: The take to write (.mcap).
         endpoint: Where the stream is published.
+        source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
         seconds: Stop after this long.
         wait: Give up when no stream is heard for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
     """
+    from avatar_bridge.cli.stream import endpoint_of_source
     from avatar_bridge.recording import Recorder
     from avatar_bridge.recording.facts import facts_of_stream
     from avatar_bridge.subscriber import Subscriber
 
+    endpoint = endpoint_of_source(endpoint, source, wait)
     out.parent.mkdir(parents=True, exist_ok=True)
     with Subscriber(endpoint) as stream, status_line(None) as show:
         show(0, f"waiting for a stream on {endpoint}")

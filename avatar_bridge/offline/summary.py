@@ -22,6 +22,8 @@ COLUMNS: Final = (
 _STEADY: Final = 1.2
 """Rates whose extremes differ by less are one rate: some files round their times to milliseconds."""
 
+_MOST_OF: Final = 0.95
+
 
 def write_summary(out: Path, receipts: Iterable[Receipt]) -> Path:
     """Write the CSV: a line for each receipt, and for each that lies in the folder already. Raises OSError."""
@@ -53,7 +55,7 @@ def table_of(receipts: Sequence[Receipt]) -> Table:
         numbers = ["", "", "", "", ""]
         if receipt.frames:
             numbers = [
-                str(receipt.frames),
+                _frames(receipt),
                 f"{receipt.found_percent:.1f}",
                 rate(receipt),
                 length(receipt.duration_s),
@@ -62,6 +64,12 @@ def table_of(receipts: Sequence[Receipt]) -> Table:
         state = "" if receipt.state == "tracked" else receipt.state
         table.add_row(escape(receipt.name), *numbers, state)
     return table
+
+
+def _frames(receipt: Receipt) -> str:
+    """Return how many, and how many there should be where many are missing; what files say is rough."""
+    missing = receipt.frames < _MOST_OF * receipt.frames_said
+    return f"{receipt.frames} of {receipt.frames_said}" if missing else str(receipt.frames)
 
 
 def rate(receipt: Receipt) -> str:

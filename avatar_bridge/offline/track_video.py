@@ -49,13 +49,11 @@ def track_video(task: VideoTask, config: OfflineConfig, fingerprint: str) -> Rec
         raise AssetError(
             "the machine that tracks has another version of the program or another network: install the same everywhere"
         )
-    started = time.monotonic()
     empty = Receipt(name=task.name, video=str(task.video), fingerprint=fingerprint)
     try:
-        receipt = _track(task, config, empty)
+        return _track(task, config, empty)
     except (BridgeError, RdrError, OSError) as error:
-        receipt = replace(empty, problem=_said(error, task))
-    return replace(receipt, seconds=round(time.monotonic() - started, 3))
+        return replace(empty, problem=_said(error, task))
 
 
 def _track(task: VideoTask, config: OfflineConfig, empty: Receipt) -> Receipt:
@@ -66,8 +64,10 @@ def _track(task: VideoTask, config: OfflineConfig, empty: Receipt) -> Receipt:
     stat = task.video.stat()
     source = VideoSource(task.video, base_time_ns=stat.st_mtime_ns)
     task.workshop.mkdir(parents=True)
+    started = time.monotonic()
     try:
-        return _place(task, _make(task, config, source, replace(empty, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)))
+        receipt = _make(task, config, source, replace(empty, bytes=stat.st_size, mtime_ns=stat.st_mtime_ns))
+        return _place(task, replace(receipt, seconds=round(time.monotonic() - started, 3)))
     finally:
         task.clear()
 
