@@ -10,6 +10,7 @@ from typing import Literal
 
 from avatar_bridge.config import SmoothingConfig
 from rdr_core import __version__
+from rdr_core.errors import AssetError
 from rdr_core.inference.tracker import TrackerConfig
 from rdr_core.inference.weights import LICENCES, find_network
 
@@ -48,8 +49,10 @@ class OfflineConfig:
         """Name the outcome: the same program, network and settings, and only those, give the same.
 
         Raises:
-            AssetError, OSError: the network is not there.
+            AssetError: the network is not there.
         """
+        if not self.network.is_file():
+            raise AssetError(f"{self.network}: no such network; make it with rdr export")
         digest = hashlib.sha256()
         for path in (self.network, self.network.with_suffix(".safetensors")):  # a graph, and its weights beside it
             if path.is_file():

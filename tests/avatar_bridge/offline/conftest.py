@@ -27,9 +27,7 @@ class WriteVideo(Protocol):
 def write_video() -> WriteVideo:
     """Return a writer of videos: pictures at any times, with the tone of FLASH_S in some codec."""
 
-    def write(
-        path: Path, times_ms: Sequence[int], pictures: Sequence[np.ndarray], sound: str | None = None
-    ) -> Path:
+    def write(path: Path, times_ms: Sequence[int], pictures: Sequence[np.ndarray], sound: str | None = None) -> Path:
         codec = {".avi": "mjpeg", ".mpg": "mpeg2video"}.get(path.suffix, "libx264")
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=25)
@@ -74,7 +72,7 @@ def flash_pictures() -> list[np.ndarray]:
 def face_pictures() -> list[np.ndarray]:
     """Return 12 pictures of a face that wanders (Eileen Collins, NASA, public domain; comes with scikit-image)."""
     photo = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
-    return [np.ascontiguousarray(photo[: 240, 96 + i : 96 + 256 + i]) for i in range(12)]
+    return [np.ascontiguousarray(photo[:240, 96 + i : 96 + 256 + i]) for i in range(12)]
 
 
 @pytest.fixture(scope="session")
@@ -84,9 +82,7 @@ def uneven_ms() -> list[int]:
 
 
 @pytest.fixture
-def face_video(
-    tmp_path: Path, write_video: WriteVideo, face_pictures: list[np.ndarray], uneven_ms: list[int]
-) -> Path:
+def face_video(tmp_path: Path, write_video: WriteVideo, face_pictures: list[np.ndarray], uneven_ms: list[int]) -> Path:
     """Return a video of a face at uneven times, with sound."""
     (tmp_path / "shoot").mkdir()
     return write_video(tmp_path / "shoot" / "anna.mp4", uneven_ms, face_pictures, "aac")

@@ -57,7 +57,10 @@ def test_tone_and_flash_have_one_time(
 def write_pieces(path: Path, pieces_s: list[tuple[float, float]], picture_start_s: float = 0.0) -> Path:
     """Write a video whose sound is there in (start, end) only, loud throughout."""
     with av.open(str(path), "w") as container:
-        video, sound = container.add_stream("mpeg4", rate=25), container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        video, sound = (
+            container.add_stream("mpeg4", rate=25),
+            container.add_stream("pcm_s16le", rate=8000, layout="mono"),
+        )
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         for i in range(25):
             frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="bgr24")
