@@ -77,7 +77,7 @@ def rate(receipt: Receipt) -> str:
     if not receipt.duration_s:
         return "-"
     lowest, highest = receipt.fps_lowest, receipt.fps_highest
-    extremes = f" ({lowest:.3g} to {highest:.3g})" if highest > _STEADY * lowest else ""
+    extremes = f" ({lowest:.4g} to {highest:.4g})" if highest > _STEADY * lowest else ""
     return f"{receipt.fps:.2f}".rstrip("0").rstrip(".") + extremes
 
 
