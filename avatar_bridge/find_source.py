@@ -29,21 +29,19 @@ def find_source(name: str, first: str, wait_s: float, curve: CurveClient | None 
         StreamError: no such source; says which ones there are.
     """
     check_name(name)
-    end, heard = time.monotonic() + wait_s, dict[str, str]()
+    end = time.monotonic() + wait_s
     with ExitStack() as stack:
         streams = [stack.enter_context(Subscriber(at, True, curve)) for at in _places(first)]
-        while name not in heard and time.monotonic() < end:
+        while time.monotonic() < end:
             for stream in streams:
                 stream.poll(_TURN_MS)
-                if stream.hello is not None:
-                    heard[stream.hello.source or "(without a name)"] = stream.endpoint
-    if name not in heard:
-        there = ", ".join(f"{other} on {at}" for other, at in heard.items()) or "none"
-        raise StreamError(
-            f"no source {name} on {first} and the {MOST_SOURCES - 1} places after it within {wait_s:g} s; there is: "
-            f"{there}; start it with rdr track {name}=0"
-        )
-    return heard[name]
+                if stream.hello is not None and stream.hello.source == name:
+                    return stream.endpoint
+    heard = [f"{s.hello.source or '(without a name)'} on {s.endpoint}" for s in streams if s.hello is not None]
+    raise StreamError(
+        f"no source {name} on {first} and the {MOST_SOURCES - 1} places after it within {wait_s:g} s; there is: "
+        f"{', '.join(heard) or 'none'}; start it with rdr track {name}=0"
+    )
 
 
 def _places(first: str) -> list[str]:
