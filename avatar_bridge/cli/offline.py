@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -40,9 +40,19 @@ class OfflineOptions:
     address: str | None = None
     """With --offline: Ray cluster, e.g. HOST:6379; default RAY_ADDRESS, else one of this machine's own."""
 
+    def __post_init__(self) -> None:
+        given = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        if given and not self.offline:
+            raise BridgeError(f"--{given[0]} is for videos that are tracked offline: add --offline")
+        if self.address is not None and self.engine != "ray":
+            raise BridgeError("--address names a Ray cluster: add --engine ray")
+
 
 LIVE: Final = OfflineOptions()
 """Not offline."""
+_MOST_SHOWN: Final = 50
+"""Of more videos the table shows only those with which something is wrong."""
+_MOST_NAMED: Final = 20
 _UNDERSTOOD: Final = frozenset(("sources", "offline", "smoothing", "max_faces", "fast", "preset", "weights", "threads"))
 
 
@@ -51,38 +61,48 @@ def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> Non
 
     given: arguments of `command`, which is `rdr track`.
     """
-    from rich.console import Console
-
     from avatar_bridge.offline.config import OfflineConfig
     from avatar_bridge.offline.folder import left_of
-    from avatar_bridge.offline.summary import table_of, write_summary
+    from avatar_bridge.offline.summary import write_summary
     from avatar_bridge.offline.task import find_tasks
 
     _refuse_live_options(given, command)
     options: OfflineOptions = given["offline"]
     own = {name: given[name] for name in ("preset", "weights", "smoothing", "max_faces", "threads")}
     config = OfflineConfig(**own, sound=options.sound, overlays=options.overlays)
-    tasks = find_tasks(given["sources"], options.out)
+    out = options.out.expanduser()
+    tasks = find_tasks(given["sources"], out)
     engine = _engine(options, len(tasks))
     fingerprint = config.fingerprint()
     left, receipts = left_of(tasks, fingerprint)
     if receipts:
         print(f"{len(receipts)} of {len(tasks)} videos were tracked before")
-    options.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     try:
         _run(left, config, fingerprint, engine, receipts)
     except KeyboardInterrupt:
         print("what is whole is kept: the same command goes on from there", file=sys.stderr)
         raise
     finally:
-        summary = write_summary(options.out, receipts)
-    Console(highlight=False).print(table_of(sorted(receipts, key=lambda receipt: receipt.name)))
-    print(f"wrote {summary}; the takes are beside it")
+        summary = write_summary(out, receipts)
+    _say(sorted(receipts, key=lambda receipt: receipt.name), summary)
+
+
+def _say(receipts: Sequence[Receipt], summary: Path) -> None:
+    """Say what came of all; raise BridgeError where something is wrong."""
+    from rich.console import Console
+
+    from avatar_bridge.offline.summary import table_of, total_of
+
     wrong = [receipt for receipt in receipts if receipt.problem]
+    shown = receipts if len(receipts) <= _MOST_SHOWN else wrong
+    if shown:
+        Console(highlight=False).print(table_of(shown))
+    print(f"{total_of(receipts)}; wrote {summary}, the takes are beside it")
     if wrong:
-        named = ", ".join(receipt.name for receipt in sorted(wrong, key=lambda receipt: receipt.name))
+        named = ", ".join(receipt.name for receipt in wrong[:_MOST_NAMED]) + " ..." * (len(wrong) > _MOST_NAMED)
         raise BridgeError(
-            f"{len(wrong)} of {len(tasks)} videos are not whole or not there, as was said before: {named}"
+            f"{len(wrong)} of {len(receipts)} videos are not whole or not there, as was said before: {named}"
         )
 
 
@@ -97,12 +117,9 @@ def _refuse_live_options(given: Mapping[str, Any], command: Callable[..., None])
 
 def _engine(options: OfflineOptions, videos: int) -> Engine:
     from rdr_core.data.engines import Processes, RayCluster, ThisProcess
-    from rdr_core.errors import ConfigError
 
     if options.engine == "ray":
         return RayCluster(options.address, options.jobs)
-    if options.address is not None:
-        raise ConfigError("--address names a Ray cluster: add --engine ray")
     return ThisProcess() if options.jobs == 1 or videos == 1 else Processes(options.jobs)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,9 +28,7 @@ _MOST_OF: Final = 0.95
 
 def write_summary(out: Path, receipts: Iterable[Receipt]) -> Path:
     """Write the CSV: a line for each receipt, and for each that lies in the folder already. Raises OSError."""
-    lying = (read_receipt(path) for path in out.rglob(f"*{RECEIPT_SUFFIX}"))
-    rows = {receipt.name: receipt for receipt in lying if receipt is not None and receipt.state != "placing"}
-    rows |= {receipt.name: receipt for receipt in receipts}
+    rows = dict(_lying_in(out)) | {receipt.name: receipt for receipt in receipts}
     path = out / SUMMARY_NAME
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -37,6 +36,14 @@ def write_summary(out: Path, receipts: Iterable[Receipt]) -> Path:
         for _, receipt in sorted(rows.items()):
             writer.writerow([_cell(getattr(receipt, column)) for column in COLUMNS])
     return path
+
+
+def _lying_in(out: Path) -> Iterator[tuple[str, Receipt]]:
+    for path in out.rglob(f"*{RECEIPT_SUFFIX}"):
+        receipt = read_receipt(path)
+        if receipt is not None and receipt.state != "placing":
+            name = path.relative_to(out).as_posix().removesuffix(RECEIPT_SUFFIX)
+            yield name, replace(receipt, name=name)  # it may have been made with an --out further in
 
 
 def _cell(value: object) -> object:
@@ -64,6 +71,14 @@ def table_of(receipts: Sequence[Receipt]) -> Table:
         state = "" if receipt.state == "tracked" else receipt.state
         table.add_row(escape(receipt.name), *numbers, state)
     return table
+
+
+def total_of(receipts: Sequence[Receipt]) -> str:
+    """Return all of them in a line."""
+    frames = sum(receipt.frames for receipt in receipts)
+    found = 100 * sum(receipt.frames_with_face for receipt in receipts) / max(1, frames)
+    seconds = sum(receipt.duration_s for receipt in receipts)
+    return f"{len(receipts)} videos, {frames} frames, {length(seconds)}, a face in {found:.1f} % of the frames"
 
 
 def _frames(receipt: Receipt) -> str:

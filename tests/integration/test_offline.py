@@ -6,6 +6,7 @@ import csv
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import wave
 from collections.abc import Callable
@@ -107,6 +108,26 @@ def test_what_was_cut_off_is_done_by_the_next_run(
     assert len(list(read_take(out / "b.mcap").frames())) == 150
 
 
+def test_a_full_disk_is_said_and_leaves_nothing_half_done(clip: Path, tmp_path: Path) -> None:
+    """The disk is a real file system of 60 KiB, in a mount namespace of its own."""
+    disk, listing = tmp_path / "disk", tmp_path / "listing"
+    disk.mkdir()
+    track = f"{sys.executable} -m avatar_bridge.cli track {clip} --offline --out {disk}"
+    mount = f"mount -t tmpfs -o size=60k tmpfs {disk} || exit 99"
+    script = f"{mount}; {track}; code=$?; ls -A {disk} >{listing}; exit $code"
+    try:
+        done = subprocess.run(["unshare", "-Urm", "sh", "-c", script], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("no file system may be mounted here")
+    assert done.returncode == 1
+    first, last = done.stderr.splitlines()
+    assert first == f"error: astronaut: {disk}: No space left on device; make room, or choose another place with --out"
+    assert last.endswith("1 of 1 videos are not whole or not there, as was said before: astronaut")
+    assert listing.read_text().split() == ["summary.csv"]
+
+
 def test_real_videos_with_their_sound(rdr: Rdr, rdr_data: Path, tmp_path: Path) -> None:
     video = rdr_data / "videos" / "grid" / "lbbc2a.mpg"
     done = rdr("track", video, "--offline", "--out", tmp_path)
@@ -131,8 +152,14 @@ def test_real_videos_with_their_sound(rdr: Rdr, rdr_data: Path, tmp_path: Path) 
 )
 def test_what_cannot_be_is_one_line(rdr: Rdr, clip: Path, tmp_path: Path, options: list[str], said: str) -> None:
     options = [str(clip) if word == "clip.mp4" else str(tmp_path) if word == "." else word for word in options]
-    done = rdr("track", "--offline", "--out", tmp_path / "out", *options)
+    done = rdr("track", *options, "--offline", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_its_options_need_it(rdr: Rdr, clip: Path) -> None:
+    done = rdr("track", clip, "--out", "takes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: --out is for videos that are tracked offline: add --offline\n"

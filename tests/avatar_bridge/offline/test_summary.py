@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avatar_bridge.offline.receipt import Receipt
-from avatar_bridge.offline.summary import COLUMNS, length, rate, table_of, write_summary
+from avatar_bridge.offline.summary import COLUMNS, length, rate, table_of, total_of, write_summary
 
 STEADY = Receipt(
     name="anna",
@@ -56,9 +56,15 @@ def test_the_csv_has_a_line_for_each_video_of_the_folder(tmp_path: Path) -> None
 
 
 def test_what_is_new_replaces_what_lies_there(tmp_path: Path) -> None:
-    UNEVEN.write(tmp_path / "day" / "ben.tracked.json")
+    UNEVEN.write(tmp_path / "day [2]" / "ben.tracked.json")
     (row,) = rows(write_summary(tmp_path, [Receipt(name=UNEVEN.name, video="/v/ben.mp4", problem="gone")]))
     assert row["problem"] == "gone"
+
+
+def test_names_are_those_of_the_folder(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        STEADY.write(tmp_path / folder / "anna.tracked.json")
+    assert [row["name"] for row in rows(write_summary(tmp_path, []))] == ["x/anna", "y/anna"]
 
 
 def test_the_table_is_for_people() -> None:
@@ -79,6 +85,11 @@ def test_the_table_is_for_people() -> None:
 )
 def test_lengths(seconds: float, said: str) -> None:
     assert length(seconds) == said
+
+
+def test_totals() -> None:
+    assert total_of([STEADY, UNEVEN, FAILED]) == "3 videos, 105 frames, 1:02:08, a face in 57.1 % of the frames"
+    assert total_of([]) == "0 videos, 0 frames, 0.00 s, a face in 0.0 % of the frames"
 
 
 def test_rates() -> None:
