@@ -108,6 +108,13 @@ class FaceFrame:
             return NotImplemented
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
+    def sent_at(self, time_ns: int) -> FaceFrame:
+        """Return the frame as sent at a time; its other values were checked and are not again."""
+        sent = object.__new__(FaceFrame)
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        _set_all(sent, values | {"publish_time_ns": time_ns})
+        return sent
+
     @classmethod
     def from_tracked_face(
         cls,

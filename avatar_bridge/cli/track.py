@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -19,7 +19,6 @@ from avatar_bridge.cli.several import track_each
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import RecordingError
-from avatar_bridge.pipeline import RunStatistics
 from avatar_bridge.source_names import source_of
 
 
@@ -27,6 +26,9 @@ def track(
     sources: Annotated[tuple[str, ...], tyro.conf.Positional] = ("0",),
     endpoint: str = DEFAULT_ENDPOINT,
     publish: bool = True,
+    control: str | None = None,
+    insecure: bool = False,
+    takes: Path = Path("takes"),
     record: Path | None = None,
     overlay: Path | None = None,
     smoothing: str = "normal",
@@ -52,7 +54,10 @@ def track(
         sources: Camera number, video file, picture or folder of pictures; several, each with a name of its own as
             NAME=SOURCE, are tracked by a process each. With --offline: videos, and folders of them.
         endpoint: Where to publish; rdr preview and Blender connect to it.
-        publish: Stream over ZeroMQ.
+        publish: Stream over ZeroMQ, and answer rdr control.
+        control: Where rdr control asks; by default the port after the endpoint's.
+        insecure: Let other machines connect without keys.
+        takes: Folder of the takes that rdr control records.
         record: Also write a take (.mcap).
         overlay: Also write a video with landmarks, mesh, axes and bars drawn in (.mp4).
         smoothing: off, light, normal or strong; for a region of its own REGION=LEVEL, as in normal,eyes=light.
@@ -72,63 +77,70 @@ def track(
         track_each(given, track)
         return
     from avatar_bridge.capture import open_source
+    from avatar_bridge.cli.stream import sender_keys
     from avatar_bridge.config import SmoothingConfig
+    from avatar_bridge.control_server import ControlServer
+    from avatar_bridge.endpoint import control_endpoint
     from avatar_bridge.filter_trials import region_lags_ms
-    from avatar_bridge.pipeline import track_pictures
+    from avatar_bridge.messages import Hello
+    from avatar_bridge.pipeline import Pipeline
     from avatar_bridge.preview.overlay import draw_faces
     from avatar_bridge.publisher import Publisher
-    from avatar_bridge.recording import LiveTake, Recorder
     from avatar_bridge.recording.facts import facts_of_run
+    from avatar_bridge.recording.run_takes import RunTakes
+    from avatar_bridge.service import TrackService
     from avatar_bridge.smoothing import FaceSmoother
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
     from rdr_core.inference.weights import find_network, load_predictor
+    from rdr_core.interrupt import on_interrupt
 
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
     )
-    statistics = RunStatistics()
     with ExitStack() as stack:
-        video = stack.enter_context(open_source(source))
-        for path in (record, overlay):
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-        publisher = stack.enter_context(Publisher(endpoint)) if publish else None
-        session = publisher.session if publisher else "file"
-        if publisher:
-            publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces, source=name))
-        drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
-        take = None
+        video = stack.enter_context(open_source(source, lasting=True))
+        keys = sender_keys(endpoint, insecure) if publish else None
+        publisher = stack.enter_context(Publisher(endpoint, curve=keys, insecure=insecure)) if publish else None
+        hello = publisher.hello if publisher else Hello(session="file")
+        hello = replace(hello, rate_hz=video.rate_hz, faces=max_faces, source=name)
+        facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
+        run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
         if record:
-            facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
-            take = stack.enter_context(LiveTake(Recorder(record, session, source=video.name, facts=facts), complain))
+            run_takes.start(record)
+        if overlay:
+            overlay.parent.mkdir(parents=True, exist_ok=True)
+        drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+        service = TrackService(
+            video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
+        )
+        if publisher:
+            publisher.describe(hello)
+            asked_at = control or control_endpoint(publisher.endpoint)
+            stack.enter_context(ControlServer(service.answer, asked_at, sender_keys(asked_at, insecure), insecure))
         show = stack.enter_context(status_line(video.frame_count))
         if publisher:
             show(0, f"publishing {video.name} on {publisher.endpoint}; see it with rdr preview")
-        pictures = track_pictures(limited(video, fast, seconds), tracker, FaceSmoother(smooth), session)
-        with suppress(KeyboardInterrupt):  # the usual way to end it: what was written is finished
-            for picture in pictures:
-                sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
-                if take:
-                    take.write(sent, picture.raw)
-                if drawn:
-                    drawn.write(
-                        draw_faces(picture.captured.image_bgr, picture.smoothed_faces()),
-                        picture.captured.capture_time_ns,
-                    )
-                statistics.add(picture)
-                show(1, f"{statistics}; {len(picture.faces)} face(s)")
-    print(statistics)
+        stack.enter_context(on_interrupt(service.quit))  # the usual way to end it: what was written is finished
+        for picture in service.run(limited(arrivals(video, fast), seconds)):
+            if picture is None:
+                show(0, service.trouble or f"{video.name} is stopped; rdr control start goes on")
+                continue
+            if drawn:
+                image = draw_faces(picture.captured.image_bgr, picture.smoothed_faces())
+                drawn.write(image, picture.captured.capture_time_ns)
+            show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
+    print(service.statistics)
     lags = region_lags_ms(smooth, video.rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in (record, overlay):
-        if path is not None and not (path == record and take and take.error):
-            print(f"wrote {path}")
-    if take and take.error:
-        raise RecordingError(f"{record} is not whole, as was said before; everything else is")
+    for path in [*run_takes.written, *([overlay] if overlay else [])]:
+        print(f"wrote {path}")
+    if run_takes.broken:
+        names = ", ".join(map(str, run_takes.broken))
+        raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
 def complain(line: str) -> None:
@@ -136,11 +148,18 @@ def complain(line: str) -> None:
     print(f"error: {line}", file=sys.stderr)
 
 
-def limited(source: FrameSource, fast: bool, seconds: float | None) -> Iterator[CapturedFrame]:
-    """Pictures at the source's pace, or as fast as they can be had, for at most some seconds."""
+def arrivals(source: FrameSource, fast: bool) -> Iterator[CapturedFrame | None]:
+    """Pictures at the source's pace, or as fast as they can be had; None now and then while a camera gives none."""
+    from avatar_bridge.capture.lasting import LastingSource
     from avatar_bridge.pipeline import paced
 
-    pictures = iter(source) if fast else paced(source)
+    if isinstance(source, LastingSource):
+        return source.frames()
+    return iter(source) if fast else paced(source)
+
+
+def limited(pictures: Iterator[CapturedFrame | None], seconds: float | None) -> Iterator[CapturedFrame | None]:
+    """Pictures for at most some seconds."""
     if seconds is None:
         return pictures
     end = time.monotonic() + seconds

@@ -351,3 +351,13 @@ def test_a_stream_recorded_over_the_wire_is_what_was_sent(tmp_path: Path, make_f
             for message in subscriber.poll(100):
                 writer.write(message)
     assert [message for message in Take(path) if isinstance(message, FaceFrame)] == sent
+
+
+def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path, make_frame: MakeFrame) -> None:
+    hour_ns = 3_600_000_000_000
+    frames = [make_frame(seq) for seq in range(60)]
+    frames[30:] = [replace(frame, capture_time_ns=frame.capture_time_ns - hour_ns) for frame in frames[30:]]
+    with Recorder(tmp_path / "take.mcap", "test") as recorder:
+        for frame in frames:
+            recorder.write(frame)
+    assert list(read_take(tmp_path / "take.mcap").frames()) == frames
