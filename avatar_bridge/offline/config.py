@@ -10,9 +10,8 @@ from typing import Literal
 
 from avatar_bridge.config import SmoothingConfig
 from rdr_core import __version__
-from rdr_core.errors import AssetError
 from rdr_core.inference.tracker import TrackerConfig
-from rdr_core.inference.weights import LICENCES, find_network
+from rdr_core.inference.weights import LICENCES, find_network, network_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +50,12 @@ class OfflineConfig:
         Raises:
             AssetError: the network is not there.
         """
-        if not self.network.is_file():
-            raise AssetError(f"{self.network}: no such network; make it with rdr export")
-        digest = hashlib.sha256()
-        for path in (self.network, self.network.with_suffix(".safetensors")):  # a graph, and its weights beside it
-            if path.is_file():
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
         settings = {
             "version": __version__,
+            "network": network_sha256(self.network),
             "filters": asdict(SmoothingConfig.of(self.smoothing)),
             "max_faces": self.max_faces,
             "sound": self.sound,
             "overlays": self.overlays,
         }
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        return digest.hexdigest()
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
