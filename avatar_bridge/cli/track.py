@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -20,6 +20,9 @@ from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import RecordingError
 from avatar_bridge.source_names import source_of
+
+if TYPE_CHECKING:
+    from avatar_bridge.recording.run_takes import RunTakes
 
 
 def track(
@@ -81,7 +84,6 @@ def track(
     from avatar_bridge.config import SmoothingConfig
     from avatar_bridge.control_server import ControlServer
     from avatar_bridge.endpoint import control_endpoint
-    from avatar_bridge.filter_trials import region_lags_ms
     from avatar_bridge.messages import Hello
     from avatar_bridge.pipeline import Pipeline
     from avatar_bridge.preview.overlay import draw_faces
@@ -134,12 +136,20 @@ def track(
                 drawn.write(image, picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
-    lags = region_lags_ms(smooth, video.rate_hz or 30.0)
+    say_outcome(run_takes, overlay, smoothing, video.rate_hz)
+
+
+def say_outcome(takes: RunTakes, overlay: Path | None, smoothing: str, rate_hz: float) -> None:
+    """Print what filters cost and what was written. Raises RecordingError where a take ended early."""
+    from avatar_bridge.config import SmoothingConfig
+    from avatar_bridge.filter_trials import region_lags_ms
+
+    lags = region_lags_ms(SmoothingConfig.of(smoothing), rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in [*run_takes.written, *([overlay] if overlay else [])]:
+    for path in [*takes.written, *([overlay] if overlay else [])]:
         print(f"wrote {path}")
-    if run_takes.broken:
-        names = ", ".join(map(str, run_takes.broken))
+    if takes.broken:
+        names = ", ".join(map(str, takes.broken))
         raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
