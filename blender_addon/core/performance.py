@@ -1,0 +1,128 @@
+"""From a face frame to what a character does: smoothing, calibration, mirror, mapping, head, presence.
+
+The same work live and in a bake, so that what was seen is what is baked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .calibration import Calibration
+from .head_pose import HeadConfig, HeadPose, HeadRest, head_pose, rest_of
+from .mapping import Retargeter, ShapeMapping
+from .presence import Presence, PresenceConfig
+from .protocol import FaceFrame
+from .shapes import MIRROR, SHAPE_NAMES
+from .smoothing import FaceSmoother
+from .smoothing_config import SmoothingConfig
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PerformanceConfig:
+    """Everything about a character that is not Blender."""
+
+    mapping: ShapeMapping
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    calibration: Calibration = field(default_factory=Calibration)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    rest: HeadRest = field(default_factory=HeadRest)
+    presence: PresenceConfig = field(default_factory=PresenceConfig)
+    mirror: bool = False
+    """Left and right change places, as in a mirror."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """What a character does at one instant."""
+
+    values: Array
+    """(N,) float32 of the mapping's targets."""
+    head: HeadPose
+    """From the rig's own rest."""
+
+
+class Performer:
+    """Turns the frames of one face into actions, in their order."""
+
+    def __init__(self, config: PerformanceConfig) -> None:
+        """Raises MappingError where the mapping reads a shape that does not come over the wire."""
+        self.config = config
+        self._retarget = Retargeter(config.mapping, SHAPE_NAMES)
+        self._smoother = FaceSmoother(config.smoothing)
+        self._presence = Presence(config.presence)
+        self._rest = config.rest
+        self._frame: FaceFrame | None = None
+
+    def take(self, frame: FaceFrame) -> FaceFrame:
+        """Take up a frame; return it smoothed, not yet calibrated. All frames count for the filters."""
+        self._frame = self._smoother.smooth(frame)
+        if frame.tracked and not self._rest.scale_px_per_cm:
+            self._rest = replace(
+                self._rest, scale_px_per_cm=frame.scale_px_per_cm, position_cm=rest_of(frame).position_cm
+            )
+        return self._frame
+
+    def act(self, time_s: float, tracked: bool | None = None) -> Action | None:
+        """Return what to do at an instant; None before the first frame.
+
+        tracked: False where the frames stopped coming; None: as the last frame says.
+        """
+        if self._frame is None:
+            return None
+        seen = self._frame.tracked if tracked is None else tracked and self._frame.tracked
+        presence = self._presence.at(time_s, seen)
+        frame = self.shown(self._frame)
+        head = head_pose(frame, _mirrored_rest(self._rest) if self.config.mirror else self._rest, self.config.head)
+        return Action(self._retarget(presence * frame.alpha_exp), head.faded(presence))
+
+    def shown(self, frame: FaceFrame) -> FaceFrame:
+        """Return a frame calibrated and mirrored."""
+        frame = self.config.calibration.apply_to(frame)
+        return mirrored(frame) if self.config.mirror else frame
+
+    @property
+    def restless(self) -> bool:
+        """Whether the character moves without frames: on its way to rest."""
+        return self._presence.moving
+
+    def lag_ms(self) -> dict[str, float]:
+        """Return what smoothing costs, by region."""
+        return self._smoother.lag_ms()
+
+
+def perform(frames: Iterable[FaceFrame], config: PerformanceConfig) -> tuple[Array, list[HeadPose]]:
+    """Return (T, N) values and T head poses of a whole track, at the instants of its frames."""
+    performer = Performer(config)
+    values, heads = [], []
+    for frame in frames:
+        performer.take(frame)
+        action = performer.act(frame.capture_time_ns / 1e9)
+        assert action is not None
+        values.append(action.values)
+        heads.append(action.head)
+    return np.stack(values), heads
+
+
+def mirrored(frame: FaceFrame) -> FaceFrame:
+    """Return the face as a mirror shows it."""
+    w, x, y, z = frame.quaternion.tolist()
+    moved = frame.translation_px.copy()
+    moved[0] = frame.source_size_px[0] - moved[0]
+    return replace(
+        frame,
+        alpha_exp=frame.alpha_exp[list(MIRROR)],
+        quaternion=np.array([w, x, -y, -z], np.float32),
+        translation_px=moved,
+    )
+
+
+def _mirrored_rest(rest: HeadRest) -> HeadRest:
+    w, x, y, z = rest.quaternion
+    return replace(rest, quaternion=(w, x, -y, -z), position_cm=(-rest.position_cm[0], rest.position_cm[1]))
