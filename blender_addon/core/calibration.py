@@ -5,6 +5,7 @@ Each coefficient is calibrated for itself, the eyelids like the others: a lid th
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,20 @@ class Calibration:
         at_rest = np.nan_to_num(np.array(rest, np.float32)).clip(0, MAX_REST)
         at_most = np.nan_to_num(np.array(full, np.float32), nan=1.0).clip(0, 1)
         return cls(at_rest, np.where(at_most - at_rest < MIN_RANGE, 1, at_most).astype(np.float32))
+
+    @classmethod
+    def from_text(cls, text: str) -> Calibration:
+        """Return a calibration from what `to_text` made; anything else is none at all."""
+        try:
+            stored = json.loads(text) if text else {}
+            rest, full = (np.array(stored.get(name, usual), float) for name, usual in (("rest", 0.0), ("full", 1.0)))
+            return cls.of(*(np.broadcast_to(values, N_SHAPES).tolist() for values in (rest, full)))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return cls()
+
+    def to_text(self) -> str:
+        """Return the calibration as a text to be stored."""
+        return json.dumps({"rest": np.round(self.rest, 4).tolist(), "full": np.round(self.full, 4).tolist()})
 
     def apply(self, alpha_exp: Array) -> Array:
         """(..., 46) -> (..., 46): 0 at rest, 1 at the strongest."""

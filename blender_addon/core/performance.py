@@ -5,7 +5,6 @@ The same work live and in a bake, so that what was seen is what is baked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,9 +16,11 @@ from .head_pose import HeadConfig, HeadPose, HeadRest, head_pose, rest_of
 from .mapping import Retargeter, ShapeMapping
 from .presence import Presence, PresenceConfig
 from .protocol import FaceFrame
+from .resample import SceneTime, resample, same_sign
 from .shapes import MIRROR, SHAPE_NAMES
 from .smoothing import FaceSmoother
 from .smoothing_config import SmoothingConfig
+from .track import FaceTrack, track_of
 
 Array = npt.NDArray[Any]
 
@@ -97,17 +98,45 @@ class Performer:
         return self._smoother.lag_ms()
 
 
-def perform(frames: Iterable[FaceFrame], config: PerformanceConfig) -> tuple[Array, list[HeadPose]]:
-    """Return (T, N) values and T head poses of a whole track, at the instants of its frames."""
-    performer = Performer(config)
-    values, heads = [], []
-    for frame in frames:
+@dataclass(frozen=True, slots=True, eq=False)
+class Performed:
+    """What a character does over F frames of a scene."""
+
+    frames: range
+    values: Array
+    """(F, N) float32 of the mapping's targets."""
+    head_quaternion: Array
+    """(F, 4) w, x, y, z without jumps of sign, from the rig's own rest."""
+    head_location_cm: Array
+    """(F, 3)."""
+    head_scale: Array
+    """(F,)."""
+    tracked: Array
+    """(F,) whether the face was seen."""
+
+
+def perform(track: FaceTrack, config: PerformanceConfig, time: SceneTime) -> Performed:
+    """Return what a character does at the frames of a scene that a track covers.
+
+    Smoothing sees the frames as they were captured; only then they are brought to the scene's.
+    """
+    smoother = FaceSmoother(config.smoothing)
+    smooth = track_of([smoother.smooth(frame) for frame in track.as_facewarehouse().frames()])
+    frames, even = resample(smooth, time)
+    performer = Performer(replace(config, smoothing=SmoothingConfig()))
+    actions = []
+    for frame in even.frames():
         performer.take(frame)
-        action = performer.act(frame.capture_time_ns / 1e9)
-        assert action is not None
-        values.append(action.values)
-        heads.append(action.head)
-    return np.stack(values), heads
+        actions.append(performer.act(frame.capture_time_ns / 1e9))
+    done = [action for action in actions if action is not None]
+    return Performed(
+        frames,
+        np.stack([action.values for action in done]),
+        same_sign(np.array([action.head.quaternion for action in done])),
+        np.array([action.head.location_cm for action in done]),
+        np.array([action.head.scale for action in done]),
+        even.tracked,
+    )
 
 
 def mirrored(frame: FaceFrame) -> FaceFrame:

@@ -50,7 +50,8 @@ def test_a_take_holds_what_came(tmp_path: Path, make_received: MakeReceived) -> 
 
 
 def test_the_program_reads_our_takes(tmp_path: Path, make_received: MakeReceived) -> None:
-    recording = pytest.importorskip("avatar_bridge.recording", reason="the tracker's program is not installed here")
+    pytest.importorskip("mcap", reason="the tracker's program is not installed here")
+    recording = pytest.importorskip("avatar_bridge.recording")
     take = recording.read_take(write_take(tmp_path / "a.mcap", make_received))
     assert [message.seq for message in take] == list(range(10))
     assert take.report.is_whole
@@ -58,7 +59,8 @@ def test_the_program_reads_our_takes(tmp_path: Path, make_received: MakeReceived
 
 
 def test_we_read_the_programs_takes(tmp_path: Path) -> None:
-    recording = pytest.importorskip("avatar_bridge.recording", reason="the tracker's program is not installed here")
+    pytest.importorskip("mcap", reason="the tracker's program is not installed here")
+    recording = pytest.importorskip("avatar_bridge.recording")
     import zstandard
 
     from avatar_bridge.codec import decode
