@@ -6,7 +6,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── WireError               a message breaks the rules of the wire
 ├── StreamError             an endpoint cannot be bound or connected
 ├── RecordingError          a take cannot be written or read
-└── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
+├── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
+└── AddonError              the Blender add-on cannot be built
 
 Each message says what is wrong, what was got, and what to do.
 """
@@ -38,3 +39,7 @@ class RecordingError(BridgeError):
 
 class AvatarError(BridgeError):
     """The avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin."""
+
+
+class AddonError(BridgeError):
+    """The Blender add-on cannot be built."""

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "avatar": "avatar_bridge.cli.avatar:avatar",
     "moments": "avatar_bridge.cli.moments:moments",
     "steady": "avatar_bridge.cli.steady:steady",
+    "addon": "avatar_bridge.cli.addon:addon",
     **CORE_COMMANDS,
 }
 """Command -> module:function; a module is imported only when its command is run."""
@@ -34,6 +35,7 @@ SUMMARIES: Final = {
     "avatar": "draw the avatar's 46 expressions on a sheet",
     "moments": "draw a clip's strongest expressions beside the avatar",
     "steady": "measure jitter, lag and identity over clips",
+    "addon": "build the Blender add-on, one zip a platform",
     "predict": "find landmarks, pose and expression in pictures",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",

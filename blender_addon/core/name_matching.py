@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from .mapping import ShapeMapping
+from .mapping import Entry, ShapeMapping
 from .mapping_file import load_preset
 from .shapes import SHAPE_NAMES
 from .targets import parse_target
 
 GOOD_SCORE: Final = 0.7
-"""A pair below it is shown to the user, and not taken."""
+"""A pair below it is not taken."""
+GOOD_PRESET: Final = 0.6
+"""A preset of which so much is there is meant."""
 _LEAST_SCORE: Final = 0.3
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SIDES: Final = {"l": "L", "left": "L", "lf": "L", "lft": "L", "r": "R", "right": "R", "rt": "R", "rgt": "R"}
@@ -92,6 +94,37 @@ def renamed(mapping: ShapeMapping, found: Mapping[str, str]) -> ShapeMapping:
     """Return a preset with the rig's spelling of its shapes; entries of shapes that the rig lacks are kept."""
     entries = [replace(entry, target=found.get(entry.target, entry.target)) for entry in mapping.entries]
     return ShapeMapping.of_entries(entries, target_range=mapping.target_range, name=mapping.name, about=mapping.about)
+
+
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """A mapping that was guessed."""
+
+    mapping: ShapeMapping
+    scores: dict[str, float]
+    """By target."""
+    text: str
+    """What was done, for people."""
+
+
+def automatic_mapping(names: Sequence[str], presets: Iterable[str]) -> Automatic | None:
+    """Return the likeliest mapping to a rig's shapes: a preset where most of one is there, else by names alike."""
+    best = next(iter(match_presets(names, presets)), None)
+    if best is not None and best.score >= GOOD_PRESET:
+        preset = load_preset(best.preset)
+        whole = renamed(preset, best.found)
+        there = set(best.found.values())
+        entries = [entry for entry in whole.entries if entry.target in there]
+        mapping = ShapeMapping.of_entries(entries, target_range=whole.target_range, name=whole.name, about=whole.about)
+        text = f"{preset.name}: {len(best.found)} of {len(preset.driven())} shapes"
+        return Automatic(mapping, dict.fromkeys(there, 1.0), text)
+    matches = [match for match in match_names(names) if match.score >= GOOD_SCORE]
+    if not matches:
+        return None
+    mapping = ShapeMapping.of_entries([Entry(match.source, match.target) for match in matches], name="By names")
+    return Automatic(
+        mapping, {match.target: match.score for match in matches}, f"{len(matches)} of {len(SHAPE_NAMES)} by names"
+    )
 
 
 def match_names(names: Sequence[str], sources: Sequence[str] = SHAPE_NAMES) -> list[Match]:

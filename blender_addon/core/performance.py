@@ -114,6 +114,21 @@ class Performed:
     tracked: Array
     """(F,) whether the face was seen."""
 
+    def since(self, frame: int) -> Performed:
+        """Return the part from a frame on; all of it where nothing comes after."""
+        skipped = frame - self.frames[0]
+        if not 0 < skipped < len(self.frames):
+            return self
+        part = slice(skipped, None)
+        return Performed(
+            self.frames[part],
+            self.values[part],
+            self.head_quaternion[part],
+            self.head_location_cm[part],
+            self.head_scale[part],
+            self.tracked[part],
+        )
+
 
 def perform(track: FaceTrack, config: PerformanceConfig, time: SceneTime) -> Performed:
     """Return what a character does at the frames of a scene that a track covers.

@@ -13,6 +13,22 @@ from .protocol import FaceFrame
 from .receiver import Received
 from .take_file import TakeWriter
 
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A take that was just finished."""
+
+    path: Path
+    frames: int
+    """Face frames in it."""
+    faces: int
+    duration_s: float
+    start_time_ns: int
+    """Capture time at which the recording proper began, after the pre-roll."""
+    start_frame: int
+    """Of the scene, at that moment."""
+
+
 State = Literal["idle", "countdown", "armed", "recording"]
 START_TIME: Final = "start_time_ns"
 START_FRAME: Final = "start_frame"
@@ -48,6 +64,7 @@ class Recording:
         self._path: Path | None = None
         self._begin_s = 0.0
         self._notes: dict[str, str] = {}
+        self._start = (0, 1)
         self._recent: deque[Received] = deque(maxlen=_MAX_PRE_ROLL)
 
     def start(self, path: Path, config: RecordingConfig, time_s: float, notes: Mapping[str, str] | None = None) -> None:
@@ -67,7 +84,9 @@ class Recording:
         """Of the take that is being recorded."""
         return self._writer.frames_written if self._writer else 0
 
-    def take_in(self, received: list[Received], time_s: float, now_ns: int, frame: int, playing: bool) -> Path | None:
+    def take_in(
+        self, received: list[Received], time_s: float, now_ns: int, frame: int, playing: bool
+    ) -> Recorded | None:
         """Handle what came since the last time; return the take when this ends it.
 
         now_ns: wall clock, as capture times have it; frame, playing: of the scene. Raises TakeError: the disk is full.
@@ -88,13 +107,17 @@ class Recording:
             return self.stop()
         return None
 
-    def stop(self) -> Path | None:
+    def stop(self) -> Recorded | None:
         """End the recording; return the take, None where none had begun."""
         writer, self._writer, self.state = self._writer, None, "idle"
-        return writer.close() if writer else None
+        if writer is None:
+            return None
+        path = writer.close()
+        return Recorded(path, writer.frames_written, len(writer.faces), writer.duration_s, *self._start)
 
     def _open(self, now_ns: int, frame: int) -> None:
         assert self._path is not None
+        self._start = now_ns, frame
         notes = self._notes | {START_TIME: str(now_ns), START_FRAME: str(frame)}
         try:
             self._writer = TakeWriter(self._path, notes)

@@ -54,6 +54,8 @@ class TakeWriter:
     def __init__(self, path: Path, notes: Mapping[str, str] | None = None) -> None:
         """Create the file. Raises TakeError: it is there already, or cannot be written."""
         self.path, self.frames_written = path, 0
+        self.faces: set[int] = set()
+        self._first_ns, self._last_ns = 0, 0
         self._partial = path.with_name(path.name + PARTIAL_SUFFIX)
         if path.exists() or self._partial.exists():
             raise TakeError(f"{path.name} is there already: choose another name")
@@ -83,7 +85,7 @@ class TakeWriter:
             publish_ns = message.publish_time_ns
             if isinstance(message, FaceFrame):
                 log_ns, channel, seq = message.capture_time_ns, _FACE_FRAME, message.seq
-                self.frames_written += 1
+                self._count(message)
             else:
                 log_ns, channel, seq = publish_ns, _HELLO, 0
             data.append(message_record(channel, seq, log_ns, publish_ns, item.payload))
@@ -92,6 +94,17 @@ class TakeWriter:
             self._file.flush()
         except OSError as error:
             raise TakeError(f"cannot write {self._partial}: {error.strerror}; what was written is kept") from None
+
+    @property
+    def duration_s(self) -> float:
+        """From the first face frame to the last."""
+        return (self._last_ns - self._first_ns) / 1e9
+
+    def _count(self, frame: FaceFrame) -> None:
+        self._first_ns = frame.capture_time_ns if not self.frames_written else self._first_ns
+        self._last_ns = frame.capture_time_ns
+        self.frames_written += 1
+        self.faces.add(frame.face_id)
 
     def note(self, values: Mapping[str, str]) -> None:
         """Append what became known while recording."""

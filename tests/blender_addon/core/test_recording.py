@@ -7,7 +7,7 @@ import pytest
 
 from blender_addon.core.errors import AddonError, TakeError
 from blender_addon.core.receiver import Received
-from blender_addon.core.recording import START_FRAME, START_TIME, Recording, RecordingConfig
+from blender_addon.core.recording import START_FRAME, START_TIME, Recorded, Recording, RecordingConfig
 from blender_addon.core.take_file import read_take
 
 from .conftest import FRAME_NS, START_NS
@@ -20,7 +20,7 @@ class Scene:
 
     def __init__(self, recording: Recording, make: MakeReceived) -> None:
         self.recording, self.make, self.seq, self.frame, self.playing = recording, make, 0, 1, False
-        self.ended: list[Path] = []
+        self.ended: list[Recorded] = []
 
     @property
     def time_s(self) -> float:
@@ -53,8 +53,10 @@ def test_countdown_then_pre_roll_then_all_until_stopped(tmp_path: Path, scene: S
     assert scene.recording.state == "countdown"
     scene.tick(10)
     assert scene.recording.state == "recording"
-    path = scene.recording.stop()
-    assert path == tmp_path / "a.mcap"
+    done = scene.recording.stop()
+    assert done is not None
+    path = done.path
+    assert done == Recorded(tmp_path / "a.mcap", 35, 1, 34 * 0.04, START_NS + 150 * FRAME_NS, 1)
     assert scene.recording.state == "idle"
     assert seqs_of(path) == list(range(125, 160))
     notes = read_take(path).notes
@@ -71,10 +73,10 @@ def test_punching_in_and_out_with_the_playback(tmp_path: Path, scene: Scene) -> 
     assert scene.recording.state == "armed"
     scene.playing = True
     scene.tick(60)
-    assert scene.ended == [tmp_path / "a.mcap"]
+    assert [done.path for done in scene.ended] == [tmp_path / "a.mcap"]
     assert scene.recording.state == "idle"
-    assert seqs_of(scene.ended[0]) == list(range(30 + 19 - 5, 30 + 29 + 1))
-    notes = read_take(scene.ended[0]).notes
+    assert seqs_of(scene.ended[0].path) == list(range(30 + 19 - 5, 30 + 29 + 1))
+    notes = read_take(scene.ended[0].path).notes
     assert notes[START_FRAME] == "20"
     assert int(notes[START_TIME]) == START_NS + (30 + 19) * FRAME_NS
 
@@ -86,7 +88,7 @@ def test_stopping_the_playback_ends_a_punched_take(tmp_path: Path, scene: Scene)
     scene.tick(20)
     scene.playing = False
     scene.tick(2)
-    assert scene.ended == [tmp_path / "a.mcap"]
+    assert [done.path for done in scene.ended] == [tmp_path / "a.mcap"]
 
 
 def test_stopping_before_the_beginning_leaves_no_file(tmp_path: Path, scene: Scene) -> None:

@@ -1,0 +1,74 @@
+"""The panel of the connection: address, buttons, status."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import bpy
+
+from ..bl import live
+from ..operators.stream import draw_findings
+from ..preferences import preferences
+
+
+class Tab:
+    """Where all panels are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "RDR Live"
+
+
+class StreamPanel(Tab, bpy.types.Panel):
+    """Connection and status."""
+
+    bl_idname = "RDR_LIVE_PT_stream"
+    bl_label = "Stream"
+
+    def draw(self, context: Any) -> None:
+        """Draw it."""
+        layout = self.layout
+        chosen = preferences()
+        current = live.session()
+        row = layout.row(align=True)
+        row.enabled = current is None
+        if isinstance(chosen, bpy.types.AddonPreferences):
+            row.prop(chosen, "address", text="")
+        row = layout.row(align=True)
+        row.scale_y = 1.3
+        row.operator(
+            "rdr_live.connect", icon="FILE_REFRESH" if current else "PLAY", text="Reconnect" if current else "Connect"
+        )
+        row.operator("rdr_live.disconnect", icon="X")
+        row.operator("rdr_live.diagnose", icon="VIEWZOOM", text="")
+        draw_findings(layout.box(), [live.health()])  # type: ignore[list-item]
+        if current is not None:
+            draw_numbers(layout.box(), current)
+
+
+def draw_numbers(box: Any, current: Any) -> None:
+    """Draw rate, latency and losses."""
+    stats = current.receiver.stats()
+    grid = box.column(align=True)
+    rows = [
+        ("Frames a second", f"{stats.fps:.1f}"),
+        ("Latency p50 / p95", f"{milliseconds(stats.latency_p50_ms)} / {milliseconds(stats.latency_p95_ms)}"),
+        ("Last frame", "-" if stats.last_frame_age_s is None else f"{stats.last_frame_age_s:.2f} s ago"),
+        ("Lost / unreadable", f"{stats.missed} / {stats.invalid}"),
+        ("Reconnects", str(stats.reconnects)),
+        ("Faces", ", ".join(str(face_id) for face_id in sorted(current.receiver.newest)) or "-"),
+        ("Session", stats.session or "-"),
+        ("Applying", f"{current.apply_ms:.2f} ms"),
+    ]
+    for name, value in rows:
+        row = grid.split(factor=0.5)
+        row.label(text=name)
+        row.label(text=value)
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a latency for people."""
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+CLASSES: Final = (StreamPanel,)
