@@ -50,7 +50,7 @@ $(LIVE): pyproject.toml
 $(DEVELOP): $(LIVE)
 	@echo "Adding torch and the development tools: some minutes and about 2 GB the first time"
 	@$(BIN)/python -m pip install --quiet "$(TORCH)"
-	@$(BIN)/python -m pip install --quiet -e '.[train,preview,cluster,dev]'
+	@$(BIN)/python -m pip install --quiet -e '.[train,preview,usd,vmc,cluster,dev]'
 	@touch $@
 
 graphics-hint: $(LIVE)

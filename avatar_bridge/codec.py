@@ -1,23 +1,33 @@
-"""Messages to bytes and back: one msgpack map per message, single floats, unknown keys ignored.
+"""Messages to bytes and back: one msgpack map per message, unknown keys ignored.
 
 `kind` says which message it is, `v` the protocol version; both are checked before anything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final
 
 import msgpack
 import numpy as np
 
+from avatar_bridge.control_messages import Done, Pong, Refused, Reply, Request, Status
 from avatar_bridge.errors import WireError
 from avatar_bridge.messages import PROTOCOL_VERSION, FaceFrame, Hello, Message
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 
-_KINDS: Final[dict[str, type[FaceFrame] | type[Hello]]] = {"face_frame": FaceFrame, "hello": Hello}
-_KIND_OF: Final = {cls: kind for kind, cls in _KINDS.items()}
+_STREAM: Final[dict[str, type[Any]]] = {"face_frame": FaceFrame, "hello": Hello}
+_REQUESTS: Final[dict[str, type[Any]]] = {"request": Request}
+_REPLIES: Final[dict[str, type[Any]]] = {
+    "pong": Pong,
+    "hello": Hello,
+    "status": Status,
+    "done": Done,
+    "refused": Refused,
+}
+_KIND_OF: Final = {cls: kind for kinds in (_STREAM, _REQUESTS, _REPLIES) for kind, cls in kinds.items()}
 _LIMITS: Final = {
     "max_str_len": 4096,
     "max_bin_len": 4096,
@@ -27,7 +37,7 @@ _LIMITS: Final = {
 }
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | Request | Reply) -> bytes:
     """Return the bytes of a message, one ZeroMQ frame. Raises WireError where they exceed 64 KiB."""
     wire: dict[str, Any] = {"v": PROTOCOL_VERSION, "kind": _KIND_OF[type(message)]}
     for field in fields(message):
@@ -41,16 +51,33 @@ def encode(message: Message) -> bytes:
 
 
 def decode(payload: bytes) -> Message:
-    """Return the message in `payload`. Raises WireError, and nothing else, whatever the bytes are."""
+    """Return the message of a stream. Raises WireError, and nothing else, whatever the bytes are."""
+    message: Message = _decode(payload, _STREAM)
+    return message
+
+
+def decode_request(payload: bytes) -> Request:
+    """Return what a control socket is asked for; errors as in `decode`."""
+    request: Request = _decode(payload, _REQUESTS)
+    return request
+
+
+def decode_reply(payload: bytes) -> Reply:
+    """Return what a control socket answers; errors as in `decode`."""
+    reply: Reply = _decode(payload, _REPLIES)
+    return reply
+
+
+def _decode(payload: bytes, kinds: Mapping[str, type[Any]]) -> Any:
     wire = _unpack(payload)
     version, kind = wire.get("v"), wire.get("kind")
     if type(version) is not int or version != PROTOCOL_VERSION:
         raise WireError(
             f"the sender speaks protocol version {version!r:.40}, this program {PROTOCOL_VERSION}: update the older one"
         )
-    cls = _KINDS.get(kind) if isinstance(kind, str) else None
+    cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise WireError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r:.40}")
+        raise WireError(f"kind must be one of {', '.join(kinds)}, got {kind!r:.40}")
     values = {field.name: wire[field.name] for field in fields(cls) if field.name in wire}
     missing = [field.name for field in fields(cls) if field.name not in values and _is_required(field)]
     if missing:

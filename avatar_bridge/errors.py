@@ -4,8 +4,11 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── CameraError             no camera, no permission, or a camera that stopped delivering
 ├── VideoError              a video, picture or folder cannot be read, or a video cannot be written
 ├── WireError               a message breaks the rules of the wire
-├── StreamError             an endpoint cannot be bound or connected
+├── StreamError             an endpoint cannot be bound or connected, or keys are missing or wrong
+├── ControlError            the tracker does not answer, or refuses
 ├── RecordingError          a take cannot be written or read
+├── MappingError            a mapping of blendshapes is not valid, or names shapes that are not there
+├── ConvertError            a take cannot be turned into another format, or such a file cannot be read
 ├── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
 └── AddonError              the Blender add-on cannot be built
 
@@ -30,11 +33,23 @@ class WireError(BridgeError, ValueError):
 
 
 class StreamError(BridgeError):
-    """An endpoint cannot be bound or connected."""
+    """An endpoint cannot be bound or connected, or keys are missing or wrong."""
+
+
+class ControlError(BridgeError):
+    """The tracker does not answer, or refuses what it was asked for."""
 
 
 class RecordingError(BridgeError):
     """A take cannot be written or read."""
+
+
+class MappingError(BridgeError, ValueError):
+    """A mapping of blendshapes is not valid, or names shapes that are not there."""
+
+
+class ConvertError(BridgeError):
+    """A take cannot be turned into another format, or such a file cannot be read."""
 
 
 class AvatarError(BridgeError):

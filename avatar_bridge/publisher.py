@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import secrets
 import threading
 import time
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from avatar_bridge.codec import encode
 from avatar_bridge.config import DEFAULT_ENDPOINT
-from avatar_bridge.curve import CurveServer, serve_with
-from avatar_bridge.endpoint import check_endpoint, is_local, port_of
+from avatar_bridge.curve import CurveServer
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame, Hello, Message
-from avatar_bridge.zmq_context import end_context
+from avatar_bridge.sockets import BoundSocket
 from rdr_core import __version__
-
-if TYPE_CHECKING:
-    import zmq
 
 _log = logging.getLogger(__name__)
 
@@ -44,16 +39,14 @@ class Publisher:
         session: str | None = None,
         hello_interval_s: float = 1.0,
         curve: CurveServer | None = None,
+        insecure: bool = False,
     ) -> None:
-        """Bind; port * or 0 takes a free one. Raises StreamError: port in use, or open to others without keys."""
-        check_endpoint(endpoint)
+        """Bind; port * or 0 takes a free one. Raises StreamError: port in use, or open to others without keys, which
+        `insecure` allows."""
+        import zmq
+
         if not hello_interval_s > 0:
             raise StreamError(f"hello_interval_s must be over 0, got {hello_interval_s}")
-        if curve is None and not is_local(endpoint):
-            raise StreamError(
-                f"{endpoint} would be open to other machines, which needs keys (CurveServer); "
-                f"without keys use this machine's own address: {DEFAULT_ENDPOINT}"
-            )
         self.session = session or secrets.token_hex(8)
         self._hello = Hello(session=self.session, versions={"rdr-live": __version__})
         self._hello_interval_s = hello_interval_s
@@ -61,7 +54,13 @@ class Publisher:
         self._subscribers = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._open(endpoint, curve)
+        options = {
+            zmq.SNDHWM: _QUEUE,
+            zmq.XPUB_VERBOSER: 1,  # hear of every receiver that comes or goes, not only of the first
+            zmq.MAXMSGSIZE: 1024,  # receivers send their subscription and nothing else
+        }
+        self._bound = BoundSocket(zmq.XPUB, endpoint, curve, insecure, options)
+        self._socket, self.endpoint = self._bound.socket, self._bound.endpoint
         self._thread = threading.Thread(target=self._say_hello, name="publisher hello", daemon=True)
         self._thread.start()
 
@@ -100,11 +99,7 @@ class Publisher:
         self._stop.set()
         self._thread.join()
         with self._lock:
-            if not self._socket.closed:
-                self._socket.close(linger=_LINGER_MS)
-                if self._authenticator is not None:
-                    self._authenticator.stop()
-                end_context(self._context)
+            self._bound.close(_LINGER_MS)
 
     def __enter__(self) -> Publisher:
         return self
@@ -113,28 +108,6 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _open(self, endpoint: str, curve: CurveServer | None) -> None:
-        import zmq
-
-        self._context: zmq.Context[Any] = zmq.Context()
-        self._socket = self._context.socket(zmq.XPUB)
-        self._socket.set_hwm(_QUEUE)
-        self._socket.setsockopt(
-            zmq.XPUB_VERBOSER, 1
-        )  # hear of every receiver that comes or goes, not only of the first
-        self._socket.setsockopt(zmq.MAXMSGSIZE, 1024)  # receivers send their subscription and nothing else
-        self._authenticator = serve_with(curve, self._context, self._socket) if curve else None
-        try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self._socket.close(linger=0)
-            if self._authenticator is not None:
-                self._authenticator.stop()
-            end_context(self._context)
-            raise _bind_error(endpoint, error) from None
-        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        """Where receivers connect, with the port that was taken."""
 
     def _say_hello(self) -> None:
         while not self._stop.wait(_TICK_S):
@@ -171,13 +144,3 @@ class Publisher:
             self._socket.send(payload, zmq.NOBLOCK)
         except zmq.Again:  # XPUB drops for slow receivers rather than wait, so this is not expected
             _log.debug("a message was not sent: the queue is full")
-
-
-def _bind_error(endpoint: str, error: zmq.ZMQError) -> StreamError:
-    port = port_of(endpoint)
-    if error.errno == errno.EADDRINUSE:
-        what = f"port {port}" if port else endpoint
-        return StreamError(f"{what} is in use: stop the other program (another rdr?), or choose another endpoint")
-    if error.errno == errno.EACCES:
-        return StreamError(f"no permission for {endpoint}: choose a port over 1023")
-    return StreamError(f"cannot open {endpoint}: {error.strerror}; is it an address of this machine?")

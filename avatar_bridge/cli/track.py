@@ -25,7 +25,7 @@ def track(
     publish: bool = True,
     record: Path | None = None,
     overlay: Path | None = None,
-    smooth: bool = True,
+    smoothing: str = "normal",
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
@@ -39,6 +39,7 @@ def track(
         rdr track 0
         rdr track clip.mp4 --overlay out/clip_overlay.mp4 --record out/clip.mcap
         rdr track photos/ --no-publish --fast --overlay out/photos.mp4
+        rdr track 0 --smoothing strong,eyes=light
 
     Args:
         source: Camera number, video file, picture or folder of pictures.
@@ -46,7 +47,8 @@ def track(
         publish: Stream over ZeroMQ.
         record: Also write a take (.mcap).
         overlay: Also write a video with landmarks, mesh, axes and bars drawn in (.mp4).
-        smooth: One Euro filter; --no-smooth gives the network's raw answers.
+        smoothing: off, light, normal or strong; for a region of its own REGION=LEVEL, as in normal,eyes=light.
+            Regions: brows, eyes, mouth, jaw, head, landmarks; rdr filters shows what each does.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
@@ -56,6 +58,7 @@ def track(
     """
     from avatar_bridge.capture import open_source
     from avatar_bridge.config import SmoothingConfig
+    from avatar_bridge.filter_trials import region_lags_ms
     from avatar_bridge.pipeline import track_pictures
     from avatar_bridge.publisher import Publisher
     from avatar_bridge.recording import Recorder
@@ -65,6 +68,7 @@ def track(
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
     from rdr_core.inference.weights import load_predictor
 
+    smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
     )
@@ -83,9 +87,7 @@ def track(
         show = stack.enter_context(status_line(video.frame_count))
         if publisher:
             show(0, f"publishing {video.name} on {publisher.endpoint}; see it with rdr preview")
-        pictures = track_pictures(
-            limited(video, fast, seconds), tracker, FaceSmoother(SmoothingConfig(enabled=smooth)), session
-        )
+        pictures = track_pictures(limited(video, fast, seconds), tracker, FaceSmoother(smooth), session)
         with suppress(KeyboardInterrupt):  # the usual way to end it: what was written is finished
             for picture in pictures:
                 sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
@@ -97,6 +99,8 @@ def track(
                 statistics.add(picture)
                 show(1, f"{statistics}; {len(picture.faces)} face(s)")
     print(statistics)
+    lags = region_lags_ms(smooth, video.rate_hz or 30.0)
+    print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
     for path in (record, overlay):
         if path is not None:
             print(f"wrote {path}")

@@ -10,6 +10,7 @@ import numpy as np
 from rdr_core.data.crop import CROP_MARGIN, Crop, crop_from_landmarks
 from rdr_core.errors import ConfigError
 from rdr_core.geometry.rotation import upright_roll_rad
+from rdr_core.inference.appearance import MAX_DIFFERENCE, difference, remembered
 from rdr_core.types import FacePrediction, Float32
 
 MAX_LEAD: Final = 0.25
@@ -94,6 +95,10 @@ class Track:
     """How far from its crop's centre the face was, in sides."""
     milliseconds: float = 0.0
     """Time spent on its last prediction."""
+    looks: Float32 | None = None
+    """What it looked like of late."""
+    change: float = 0.0
+    """How different it looks now."""
 
     @property
     def square_xyxy(self) -> Float32:
@@ -102,8 +107,9 @@ class Track:
 
     @property
     def credibility(self) -> float:
-        """Which of two tracks on one face is to stay: the surer one, and the one that did not have to jump there."""
-        return self.prediction.confidence - self.surprise
+        """Which of two tracks on one face is to stay: the surer one, that did not have to jump there, and looked alike
+        before."""
+        return self.prediction.confidence - self.surprise - self.change / MAX_DIFFERENCE
 
     def lead_px(self, time_ns: int, longest_s: float = MAX_COAST_S) -> Float32:
         """(2,) how far its motion leads it by `time_ns`, px."""
@@ -119,7 +125,9 @@ class Track:
             return self.crop
         return crop
 
-    def seen(self, prediction: FacePrediction, crop: Crop, time_ns: int, milliseconds: float) -> Track:
+    def seen(
+        self, prediction: FacePrediction, crop: Crop, time_ns: int, milliseconds: float, looks: Float32 | None = None
+    ) -> Track:
         """Return the track with a new prediction; the velocity is the mean of the old and the new one."""
         velocity, seconds = np.array(self.velocity_px_per_s), (time_ns - self.seen_ns) / 1e9
         if not self.tracked:
@@ -134,6 +142,8 @@ class Track:
             velocity_px_per_s=(float(velocity[0]), float(velocity[1])),
             surprise=surprise_of(prediction, crop),
             milliseconds=milliseconds,
+            looks=self.looks if looks is None else remembered(self.looks, looks),
+            change=difference(self.looks, looks),
         )
 
     def distance(self, place_xyxy: Float32, time_ns: int) -> float:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Protocol
 
+import numpy as np
+
 from rdr_core.data.crop import Crop
+from rdr_core.inference.appearance import MAX_DIFFERENCE, difference, looks_of
 from rdr_core.inference.detector import OVERLAP_OF_ONE_FACE, Detection, check_image, landmark_crop, overlap
 from rdr_core.inference.track import (
     Track,
@@ -121,7 +124,7 @@ class FaceTracker:
             if reason:
                 self._put(self._lost(track, reason))
             else:
-                self._put(track.seen(prediction, crop, time_ns, milliseconds))
+                self._put(track.seen(prediction, crop, time_ns, milliseconds, self._looks(image, prediction)))
 
     def _part_doubles(self) -> None:
         tracked = sorted((t for t in self._tracks if t.tracked), key=lambda t: (-t.credibility, t.face_id))
@@ -169,20 +172,29 @@ class FaceTracker:
         reason = why_lost(second, crop, self._size_px, self.config.acquire_confidence, self.config)
         if reason or self._is_tracked(place):
             return
-        track = self._missed(place, time_ns)
+        looks = self._looks(image, second)
+        track = self._missed(place, time_ns, looks)
         if track is None:
             track = Track(self._next_id, second, time_ns, tracked=False)
             self._next_id += 1
         self.statistics.acquisitions += 1
-        self._put(track.seen(second, crop, time_ns, first_ms + second_ms))
+        self._put(track.seen(second, crop, time_ns, first_ms + second_ms, looks))
         logger.debug("face %d found", track.face_id)
 
-    def _missed(self, place_xyxy: Float32, time_ns: int) -> Track | None:
-        """Return the lost face that one found at a square most likely is, if any."""
+    def _missed(self, place_xyxy: Float32, time_ns: int, looks: Float32 | None = None) -> Track | None:
+        """Return the lost face that one found at a square, with such looks, most likely is, if any."""
+
+        def strangeness(track: Track) -> float:
+            away = track.distance(place_xyxy, time_ns) / self.config.reacquire_reach
+            other = difference(track.looks, looks) / MAX_DIFFERENCE
+            return np.inf if max(away, other) > 1 else away + other
+
         lost = [track for track in self._tracks if not track.tracked]
-        nearest = min(lost, key=lambda track: track.distance(place_xyxy, time_ns), default=None)
-        near = nearest is not None and nearest.distance(place_xyxy, time_ns) <= self.config.reacquire_reach
-        return nearest if near else None
+        likeliest = min(lost, key=strangeness, default=None)
+        return likeliest if likeliest is not None and strangeness(likeliest) < np.inf else None
+
+    def _looks(self, image: UInt8, prediction: FacePrediction) -> Float32:
+        return looks_of(image, crop_of(prediction, self._predictor.crop_size))
 
     def _is_tracked(self, place_xyxy: Float32) -> bool:
         return any(

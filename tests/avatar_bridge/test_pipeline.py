@@ -41,7 +41,7 @@ def tracker() -> FaceTracker:
 
 def track(pictures: list[UInt8], tracker: FaceTracker, smooth: bool = True) -> list[TrackedPicture]:
     tracker.reset()
-    smoother = FaceSmoother(SmoothingConfig(enabled=smooth))
+    smoother = FaceSmoother(SmoothingConfig.of("normal" if smooth else "off"))
     return list(track_pictures(captured(pictures), tracker, smoother, "session", user="anna"))
 
 

@@ -56,6 +56,12 @@ def test_no_camera(fails: Fails, tmp_path: Path) -> None:
     assert "no camera 99" in line
 
 
+def test_unknown_smoothing(fails: Fails, noise: Path, tmp_path: Path) -> None:
+    line = fails("track", noise, "--no-publish", "--smoothing", "normal,eye=light", "--record", tmp_path / "take.mcap")
+    assert "no smoothing 'eye=light'" in line
+    assert "REGION=LEVEL" in line
+
+
 def test_unreadable_video(fails: Fails, tmp_path: Path) -> None:
     video = tmp_path / "garbage.mp4"
     video.write_bytes(np.random.default_rng(1).bytes(20_000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -52,6 +53,8 @@ def test_a_file_is_tracked_as_fast_as_it_goes(rdr: Rdr, clip: Path, tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, "")
     assert "50 pictures, a face in 100.0 % of them" in done.stdout
     assert f"wrote {overlay}" in done.stdout
+    (lag,) = [line for line in done.stdout.splitlines() if line.startswith("smoothing normal, lag: ")]
+    assert re.findall(r"(\w+) \d+ ms", lag) == ["brows", "eyes", "mouth", "jaw", "head", "landmarks"]
     assert [path.name for path in overlay.parent.iterdir()] == ["overlay.mp4"]
     frames = frames_of(take)
     assert [frame.seq for frame in frames] == list(range(50))

@@ -46,8 +46,12 @@ def test_ablate(
     assert "time is over: 0 of 3 variants are done; the same command goes on" in capsys.readouterr().out
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    for claim in ("Dual-2D < Dual-3D < PoseExp-3D after step 2: ", "direct start < mean start at every k (3D): ",
-                  "error falls with k (Dual-2D): ", "3D reconstruction: "):  # fmt: skip
+    for claim in (
+        "Dual-2D < Dual-3D < PoseExp-3D after step 2: ",
+        "direct start < mean start at every k (Dual-3D < Mean-3D): ",
+        "error falls with k (Dual-2D): ",
+        "3D reconstruction: ",
+    ):
         assert f"\n{claim}" in printed
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {

@@ -184,6 +184,30 @@ def test_face_that_leaves_is_held_then_dropped_and_returns(detector: FaceDetecto
     assert tracker.statistics.acquisitions == 3
 
 
+def test_somebody_else_at_the_same_place_is_another(detector: FaceDetector, head: UInt8) -> None:
+    tracker = FaceTracker(FaceReader(), detector)
+    run(tracker, [put(stage(), head, 320, 180)] * 3 + [stage()] * 3)
+    other = np.ascontiguousarray(head[..., [1, 2, 0]])
+    assert ids(run(tracker, [put(stage(), other, 320, 180)], start=6)[0]) == [1]
+    assert ids(run(tracker, [stage()] * 2 + [put(stage(), head, 320, 180)], start=7)[2]) == [0], "the first is back"
+
+
+def test_two_who_return_at_exchanged_places_keep_their_ids(detector: FaceDetector, head: UInt8) -> None:
+    """As when they cross behind a door: place alone would exchange them."""
+    tracker = FaceTracker(FaceReader(), detector, TrackerConfig(max_faces=2))
+    other = np.ascontiguousarray(head[..., [1, 2, 0]])
+
+    def both(first: float, second: float) -> UInt8:
+        return put(put(stage(), head, first, 180, 0.7), other, second, 180, 0.7)
+
+    before = run(tracker, [both(290, 375)] * 3)[-1]
+    after = run(tracker, [stage()] * 3 + [both(375, 290)] * 30, start=3)[-1]
+    assert ids(before) == ids(after) == [0, 1]
+    places = [{face.face_id: float(center_of(face)[0]) for face in faces} for faces in (before, after)]
+    assert abs(places[0][0] - places[1][1]) < 30
+    assert abs(places[0][1] - places[1][0]) < 30
+
+
 def test_face_that_returns_elsewhere_is_another(detector: FaceDetector, head: UInt8) -> None:
     tracker = FaceTracker(FaceReader(), detector)
     run(tracker, [put(stage(), head, 120, 180)] * 2 + [stage()] * 3)
@@ -364,6 +388,16 @@ def test_a_track_that_had_to_jump_is_less_credible() -> None:
     steady = track.seen(GOOD, near, FRAME_NS, 1.0)
     assert steady.credibility > track.seen(replace(GOOD, confidence=0.95), far, FRAME_NS, 1.0).credibility
     assert track.seen(replace(GOOD, confidence=0.5), near, FRAME_NS, 1.0).credibility < steady.credibility
+
+
+def test_a_track_whose_face_looks_different_is_less_credible() -> None:
+    looks = np.zeros(48, np.float32)
+    track = Track(0, GOOD, 0, looks=looks)
+    crop = track.next_crop(FRAME_NS, 128)
+    alike, strange = (track.seen(GOOD, crop, FRAME_NS, 1.0, looks + change) for change in (0.5, 5.0))
+    assert alike.credibility > strange.credibility
+    assert strange.looks is not None
+    assert strange.looks == pytest.approx(np.full(48, 0.5)), "it remembers, and gets used to changes slowly"
 
 
 def test_crop_stays_while_the_face_trembles_and_follows_when_it_moves() -> None:

@@ -1,0 +1,235 @@
+"""The CSV of Epic's app Live Link Face: one row a frame, timecode, the 52 shapes of ARKit, head and eyes in radians.
+
+Signs are those of the app's own files: pitch > 0 looks down, yaw > 0 to the side of the shapes called Right, roll > 0
+leans to the side called Left. The columns stand in the app's order and are found by their names in reading.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_bridge.convert.reading import checked_size
+from avatar_bridge.errors import ConvertError
+from avatar_bridge.mapping_file import load_preset
+from avatar_bridge.tracks import MAX_FRAMES, FaceTrack, head_only_fields
+from rdr_core.atomic import whole_file
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.face_model.eyes import gaze_rotation
+from rdr_core.geometry.rotation import euler_from_matrix
+
+Array = npt.NDArray[Any]
+TIMECODE_FPS: Final = 60
+"""Frames a second that the timecode counts, as in the app; thousandths of them tell when between two of them."""
+HEAD: Final = ("HeadYaw", "HeadPitch", "HeadRoll")
+EYES: Final = ("LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
+_SIGNS: Final = np.array([-1.0, -1.0, 1.0])
+"""Of yaw, pitch, roll in our convention."""
+_YAW_PITCH_ROLL: Final = [1, 0, 2]
+"""Our Euler angles are pitch, yaw, roll."""
+_RATES: Final = (24, 25, 30, 48, 50, 60, 100, 120, 240, 1000)
+_TIMECODE: Final = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})(\.\d{1,9})?")
+_DAY_S: Final = 86_400
+_PROGRESS_EVERY: Final = 500
+
+
+def arkit_names() -> tuple[str, ...]:
+    """Return the 52 shapes in the app's order, in ARKit's spelling (eyeBlinkLeft; the columns are EyeBlinkLeft)."""
+    return load_preset("arkit").targets
+
+
+def header() -> list[str]:
+    """Return the names of all columns, as the app writes them."""
+    return ["Timecode", "BlendShapeCount", *map(_column_name, arkit_names()), *HEAD, *EYES]
+
+
+def write_livelink_csv(
+    path: Path, track: FaceTrack, gaze: Array | None = None, progress: Callable[[int], object] = lambda frames: None
+) -> None:
+    """Write a track of ARKit's shapes; a shape that it lacks is 0. A lost face keeps its last values.
+
+    gaze: (T, 6) yaw, pitch, roll of the left and the right eye in the app's convention; None: 0.
+    """
+    columns = _in_order(track)
+    angles = app_angles(track.euler_rad)
+    eyes = np.zeros((len(track), len(EYES))) if gaze is None else gaze
+    rows = np.concatenate([columns, angles, eyes], axis=1)
+    with whole_file(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
+        file.write(",".join(header()) + "\n")
+        for number, (time_ns, row) in enumerate(zip(track.time_ns.tolist(), rows, strict=True)):
+            file.write(f"{timecode(time_ns)},{len(row)}," + ",".join(f"{value:.10f}" for value in row) + "\n")
+            if number % _PROGRESS_EVERY == 0:
+                progress(number)
+
+
+def gaze_of(track: FaceTrack) -> Array:
+    """Return (T, 6) the eyes' yaw, pitch, roll in the app's convention, of a track of FaceWarehouse's shapes."""
+    if track.names != BLENDSHAPE_NAMES:
+        raise ConvertError("the gaze is read from the 46 FaceWarehouse coefficients")
+    return np.stack([app_gaze(weights) for weights in track.weights])
+
+
+def app_gaze(alpha_exp: Array) -> Array:
+    """(46,) coefficients -> (6,) yaw, pitch, roll of the left and the right eye in the app's convention."""
+    both = np.stack([gaze_rotation(alpha_exp, is_left) for is_left in (True, False)])
+    return app_angles(euler_from_matrix(both)).ravel()
+
+
+def app_angles(euler_rad: Array) -> Array:
+    """(..., 3) pitch, yaw, roll -> (..., 3) yaw, pitch, roll in the app's convention."""
+    angles: Array = np.asarray(euler_rad, np.float64)[..., _YAW_PITCH_ROLL] * _SIGNS + 0.0  # no -0.0
+    return angles
+
+
+def timecode(time_ns: int) -> str:
+    """ns since the epoch -> HH:MM:SS:FF.fff of its day in UTC, right to half a thousandth of a frame."""
+    thousandths = round((time_ns % (_DAY_S * 10**9)) * TIMECODE_FPS * 1000 / 10**9)
+    seconds, rest = divmod(thousandths, TIMECODE_FPS * 1000)
+    minutes, second = divmod(seconds % _DAY_S, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def read_livelink_csv(path: Path) -> FaceTrack:
+    """Return the face in a CSV of the app, or of another program that writes its columns, as ARKit's shapes.
+
+    Rows without values (BlendShapeCount 0: no face) keep the last ones and are not tracked. The date is not in the
+    file: it becomes 1 January 1970. Raises ConvertError, which names the line.
+    """
+    checked_size(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _track(path, csv.reader(file))
+    except OSError as error:
+        raise ConvertError(f"cannot open {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConvertError(f"{path} is no CSV that can be read: {error!s:.100}") from None
+
+
+def _track(path: Path, rows: Iterator[list[str]]) -> FaceTrack:
+    names = arkit_names()
+    place = _places(path, next(rows, []))
+    wanted = [place.get(name.lower()) for name in (*names, *HEAD)]
+    codes: list[tuple[int, float]] = []
+    values: list[list[float]] = []
+    tracked: list[bool] = []
+    last = [0.0] * len(wanted)
+    for row in rows:
+        line = getattr(rows, "line_num", len(codes) + 2)
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(codes) >= MAX_FRAMES:
+            raise ConvertError(f"{path} has more than {MAX_FRAMES} rows")
+        codes.append(_parts_of(path, line, row[place["timecode"]] if place["timecode"] < len(row) else ""))
+        seen = _has_face(row, place)
+        if seen:
+            last = [_value(path, line, row, column) for column in wanted]
+        values.append(last)
+        tracked.append(seen)
+    if not any(tracked):
+        raise ConvertError(f"{path} has no row with a face in it")
+    time_ns, order = _times_ns(codes)
+    table, seen_at = np.array(values, np.float64)[order], np.array(tracked)[order]
+    euler_rad = np.empty((len(order), 3))
+    euler_rad[:, _YAW_PITCH_ROLL] = table[:, len(names) :] * _SIGNS
+    euler_rad -= 2 * np.pi * np.round(euler_rad / (2 * np.pi))
+    return FaceTrack(
+        names=names,
+        weights=table[:, : len(names)].astype(np.float32),
+        origin_ns=int(time_ns[0]),
+        session=re.sub(r"[^\w .-]", "_", path.stem)[:64] or "file",
+        **head_only_fields(time_ns, euler_rad, seen_at),
+    )
+
+
+def _places(path: Path, first: Sequence[str]) -> dict[str, int]:
+    """Return where each column is, by its name in small letters."""
+    place = {name.strip().lower(): column for column, name in enumerate(first)}
+    shapes = [name for name in arkit_names() if name.lower() in place]
+    if "timecode" not in place or not shapes:
+        raise ConvertError(
+            f"{path} is no CSV of Live Link Face: its first line must name Timecode and shapes such as EyeBlinkLeft, "
+            f"got {','.join(first)!r:.60}"
+        )
+    return place
+
+
+def _has_face(row: Sequence[str], place: dict[str, int]) -> bool:
+    count = place.get("blendshapecount")
+    if count is not None and count < len(row) and row[count].strip() == "0":
+        return False
+    return any(cell.strip() for cell in row[max(place["timecode"], count or 0) + 1 :])
+
+
+def _value(path: Path, line: int, row: Sequence[str], column: int | None) -> float:
+    """Return a number of a row; a column that is not there, or an empty cell, is 0."""
+    text = "" if column is None or column >= len(row) else row[column].strip()
+    try:
+        value = float(text) if text else 0.0
+    except ValueError:
+        value = float("nan")
+    if not abs(value) <= 100:
+        raise ConvertError(f"{path}, line {line}: a value must be a number within -100..100, got {text!r:.40}")
+    return value
+
+
+def _parts_of(path: Path, line: int, text: str) -> tuple[int, float]:
+    """Return the second of the day and the frame within it."""
+    match = _TIMECODE.fullmatch(text.strip())
+    if match is None or not (int(match[1]) < 24 and int(match[2]) < 60 and int(match[3]) < 60):
+        raise ConvertError(f"{path}, line {line}: a timecode must be HH:MM:SS:FF or HH:MM:SS:FF.fff, got {text!r:.40}")
+    return (int(match[1]) * 60 + int(match[2])) * 60 + int(match[3]), int(match[4]) + float(match[5] or 0)
+
+
+def _times_ns(codes: Sequence[tuple[int, float]]) -> tuple[Array, Array]:
+    """Return the capture times that timecodes mean, rising, and which rows they are of.
+
+    A jump back by over half a day is midnight. Rows whose time is there already are left out.
+    """
+    seconds = np.array([second for second, _ in codes], np.int64)
+    frames = np.array([frame for _, frame in codes], np.float64)
+    days = np.concatenate([[0], np.cumsum(np.diff(seconds) < -_DAY_S // 2)])
+    fps = timecode_rate(seconds + days * _DAY_S, frames)
+    time_ns = (seconds + days * _DAY_S) * 10**9 + np.round(frames * 1e9 / fps).astype(np.int64)
+    return np.unique(time_ns, return_index=True)
+
+
+def timecode_rate(seconds: Array, frames: Array) -> int:
+    """Return how many frames a second timecodes count: the file does not say.
+
+    Where the second changes, as many frames are missing as one interval is long: the rate that fits best. Within one
+    second nothing can be told, and the app's own 60 is taken, or more where more frames are counted.
+    """
+    possible = [rate for rate in _RATES if rate > frames.max()] or [int(frames.max()) + 1]
+    steps, gaps = np.diff(seconds), np.diff(frames)
+    inside = gaps[(steps == 0) & (gaps > 0)]
+    across = frames[:-1] - frames[1:]
+    crossings = across[(steps == 1) & (across > -1)]
+    if not len(inside) or not len(crossings):
+        return next((rate for rate in possible if rate >= TIMECODE_FPS), possible[-1])
+    fits = float(np.median(crossings)) + float(np.median(inside))
+    return min(possible, key=lambda rate: abs(rate - fits))
+
+
+def _in_order(track: FaceTrack) -> Array:
+    """(T, 52) the track's weights in the app's order."""
+    names = arkit_names()
+    foreign = [name for name in track.names if name not in names]
+    if foreign:
+        raise ConvertError(
+            f"a Live Link Face CSV has the 52 shapes of ARKit, and {foreign[0]!r} is none of them: "
+            "leave --names away, or map to ARKit's names"
+        )
+    columns = np.zeros((len(track), len(names)))
+    for column, name in enumerate(track.names):
+        columns[:, names.index(name)] = track.weights[:, column]
+    return columns
+
+
+def _column_name(name: str) -> str:
+    return name[0].upper() + name[1:]

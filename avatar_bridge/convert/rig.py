@@ -1,0 +1,160 @@
+"""The avatar as other programs take it: meshes with morph targets, a head and two eyes that turn.
+
+V: vertices.  T: frames.  Model frame: cm, +x the subject's left, +y up, +z out of the face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_bridge.avatar import SKIN, Part, default_avatar
+from avatar_bridge.errors import ConvertError
+from avatar_bridge.mapping_file import load_preset
+from avatar_bridge.resample import same_sign
+from avatar_bridge.retarget import mirrored_name
+from avatar_bridge.tracks import FaceTrack
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.face_model.eyes import gaze_rotation
+from rdr_core.geometry.rotation import euler_from_matrix, quaternion_from_euler
+from rdr_core.geometry.smoothstep import smoothstep
+from rdr_core.types import Float32
+
+Array = npt.NDArray[Any]
+MOVES_CM: Final = 0.005
+"""What a target moves less stands still in it: far below what can be seen."""
+_SIDES_BLEND_CM: Final = 1.0
+"""Across the middle of the face, one half of a shape goes over into the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class MorphMesh:
+    """One mesh with one material."""
+
+    name: str
+    """Skin, EyeLeft, EyeRight or Mouth."""
+    vertices: Float32
+    """(V, 3) cm, of the neutral face; of an eye from its pivot."""
+    normals: Float32
+    """(V, 3) unit vectors."""
+    triangles: Array
+    """(F, 3) int32, counter-clockwise from outside."""
+    targets: Mapping[str, Float32]
+    """Shape -> (V, 3) offsets in cm; only shapes that move this mesh."""
+    roughness: float
+    """0 (wet) to 1 (chalk)."""
+    uv: Float32 | None
+    """(V, 2) v down."""
+    texture: bytes | None
+    """A JPEG or PNG file, where there is uv."""
+    colors: Float32 | None
+    """(V, 3) RGB in [0, 1], linear light."""
+    pivot: Float32 | None = None
+    """(3,) cm: an eye turns about it."""
+
+    @property
+    def texture_type(self) -> str:
+        """MIME type of the texture."""
+        return "image/png" if self.texture and self.texture.startswith(b"\x89PNG") else "image/jpeg"
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """What moves the avatar."""
+
+    seconds: Array
+    """(T,) float64."""
+    head: Array
+    """(T, 4) float64 unit quaternions w, x, y, z, without jumps of sign."""
+    position_cm: Array
+    """(T, 3) off the middle of the picture."""
+    eyes: Mapping[str, Array]
+    """EyeLeft and EyeRight -> (T, 4) as `head`, within the head."""
+
+
+def rig_of(names: tuple[str, ...]) -> tuple[MorphMesh, ...]:
+    """Return the default avatar with targets of these names: FaceWarehouse's or ARKit's."""
+    if names == BLENDSHAPE_NAMES:
+        shapes = {name: (name, 0) for name in names}
+    elif names == load_preset("arkit").targets:
+        shapes = _arkit_shapes()
+    else:
+        raise ConvertError("the avatar has the shapes of FaceWarehouse or ARKit: take --names facewarehouse or arkit")
+    skin, left, right, mouth = _in_order(default_avatar().parts)
+    skin_file = (files("rdr_core") / "assets" / SKIN).read_bytes()
+    return (
+        _mesh("Skin", skin, shapes, skin_file),
+        _mesh("EyeLeft", left, {}, _png(left.texture)),
+        _mesh("EyeRight", right, {}, _png(right.texture)),
+        _mesh("Mouth", mouth, shapes, None),
+    )
+
+
+def motion_of(face: FaceTrack) -> Motion:
+    """Return the motion of a track of FaceWarehouse's shapes: the gaze is in them."""
+    eyes = {}
+    for name, is_left in (("EyeLeft", True), ("EyeRight", False)):
+        turns = np.stack([gaze_rotation(weights, is_left) for weights in face.weights])
+        eyes[name] = same_sign(quaternion_from_euler(euler_from_matrix(turns)))
+    head = face.quaternion.astype(np.float64)
+    head /= np.linalg.norm(head, axis=1, keepdims=True)
+    return Motion(face.seconds, same_sign(head), face.position_cm, eyes)
+
+
+def _arkit_shapes() -> dict[str, tuple[str, int]]:
+    """Return for each ARKit shape that the avatar can make the shape it is of, and its side: 1 left, -1 right, 0 all.
+
+    It is the shape that drives it most; where that one has no sides, half of it.
+    """
+    shapes: dict[str, tuple[str, int]] = {}
+    for entry in sorted(load_preset("arkit").entries, key=lambda entry: -entry.gain):
+        sided = mirrored_name(entry.target) != entry.target and mirrored_name(entry.source) == entry.source
+        side = 0 if not sided else 1 if entry.target.endswith("Left") else -1
+        shapes.setdefault(entry.target, (entry.source, side))
+    return shapes
+
+
+def _in_order(parts: tuple[Part, ...]) -> tuple[Part, Part, Part, Part]:
+    """Return skin, left eye, right eye and the rest of an avatar."""
+    skin, *others = parts
+    eyes = sorted((p for p in others if p.gaze is not None), key=lambda p: not (p.gaze and p.gaze.is_left))
+    rest = [p for p in others if p.gaze is None]
+    return skin, eyes[0], eyes[1], rest[0]
+
+
+def _mesh(name: str, part: Part, shapes: Mapping[str, tuple[str, int]], texture: bytes | None) -> MorphMesh:
+    pivot = None if part.gaze is None else np.asarray(part.gaze.pivot, np.float32)
+    return MorphMesh(
+        name=name,
+        vertices=part.neutral if pivot is None else part.neutral - pivot,
+        normals=part.normals(part.neutral),
+        triangles=part.triangles,
+        targets=_targets(part, shapes),
+        roughness=part.roughness,
+        uv=part.uv,
+        texture=texture,
+        colors=part.colors,
+        pivot=pivot,
+    )
+
+
+def _targets(part: Part, shapes: Mapping[str, tuple[str, int]]) -> dict[str, Float32]:
+    left = smoothstep(-_SIDES_BLEND_CM, _SIDES_BLEND_CM, part.neutral[:, :1])
+    share = {0: np.ones_like(left), 1: left, -1: 1 - left}
+    targets = {}
+    for name, (source, side) in shapes.items():
+        offsets = part.offsets[BLENDSHAPE_NAMES.index(source)] * share[side]
+        still = np.linalg.norm(offsets, axis=1) < MOVES_CM
+        if not still.all():
+            targets[name] = np.where(still[:, None], 0, offsets).astype(np.float32)
+    return targets
+
+
+def _png(texture: Any) -> bytes:
+    return bytes(cv2.imencode(".png", texture[..., ::-1])[1])

@@ -1,0 +1,209 @@
+"""Retargeting: the coefficients of one set of blendshapes turned into those of another, by a mapping file.
+
+S: shapes that come in (46 of FaceWarehouse).  N: shapes that go out (52 of ARKit, 17 of VRM, 15 visemes).
+
+    target = clip(sum over its entries of offset + gain * curve(clip((source - low) / (high - low), 0, 1)))
+
+Needs numpy and the standard library only: the Blender add-on reads the same files (mapping_file.py) and repeats this
+evaluation; tests/golden/retarget.json holds what both must give.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_bridge.errors import MappingError
+
+MAX_ENTRIES: Final = 4096
+MAX_NAME_LENGTH: Final = 128
+MAX_FACTOR: Final = 100.0
+"""Largest gain and offset."""
+MIN_RANGE: Final = 1e-3
+"""A narrower input range would turn noise into jumps."""
+
+CURVES: Final[dict[str, Callable[[Any], Any]]] = {
+    "linear": lambda u: u,
+    "smooth": lambda u: u * u * (3 - 2 * u),
+    "ease_in": lambda u: u * u,
+    "ease_out": lambda u: u * (2 - u),
+}
+"""Name -> what becomes of 0..1. A list of [x, y] points is a curve, too."""
+
+Points = tuple[tuple[float, float], ...]
+_SIDES: Final = (("Left", "Right"), ("_L", "_R"), (".L", ".R"), ("_l", "_r"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one source adds to one target."""
+
+    source: str
+    """Shape that is read."""
+    target: str
+    """Shape that is driven; entries of one target are added up."""
+    gain: float = 1.0
+    """What a source at the upper end of `range` adds; may be negative."""
+    offset: float = 0.0
+    """Added whatever the source is."""
+    range: tuple[float, float] = (0.0, 1.0)
+    """The source's values that count as 0 and 1; it is clipped to them. The first may be the larger one."""
+    curve: str | Points = "linear"
+    """One of CURVES, or points (x, y) with x rising within 0..1: straight lines between them."""
+    mirror: bool = False
+    """Read the source of the other side: mouthLeft for mouthRight, _R for _L."""
+
+    def __post_init__(self) -> None:
+        where = f"entry {self.source!r:.40} -> {self.target!r:.40}"
+        for name in ("source", "target"):
+            _check_name(f"{name} of {where}", getattr(self, name))
+        for name in ("gain", "offset"):
+            value = _number(f"{name} of {where}", getattr(self, name), -MAX_FACTOR, MAX_FACTOR)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "range", _check_range(f"range of {where}", self.range))
+        if not isinstance(self.mirror, bool):
+            raise MappingError(f"mirror of {where} must be true or false, got {self.mirror!r:.40}")
+        object.__setattr__(self, "curve", _check_curve(f"curve of {where}", self.curve))
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeMapping:
+    """A mapping file: which shapes there are on the other side, and how to drive them."""
+
+    targets: tuple[str, ...]
+    """(N,) every shape of the other side, in its order; those without an entry stay at 0."""
+    entries: tuple[Entry, ...]
+    """In any order."""
+    target_range: tuple[float, float] = (0.0, 1.0)
+    """Targets are clipped to it."""
+    name: str = ""
+    """For menus."""
+    about: str = ""
+    """For people: whence, what it cannot do."""
+
+    def __post_init__(self) -> None:
+        names = [_check_name("a target", target) for target in self.targets]
+        if not 1 <= len(names) <= MAX_ENTRIES or len(self.entries) > MAX_ENTRIES:
+            raise MappingError(
+                f"a mapping has 1 to {MAX_ENTRIES} targets and at most {MAX_ENTRIES} entries, "
+                f"got {len(names)} and {len(self.entries)}"
+            )
+        twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+        if twice is not None:
+            raise MappingError(f"targets must differ from each other, got {twice!r} twice")
+        for entry in self.entries:
+            check_known(f"target of entry {entry.source!r} -> {entry.target!r}", entry.target, names)
+        object.__setattr__(self, "target_range", _check_range("target_range", self.target_range))
+        if self.target_range[0] > self.target_range[1]:
+            raise MappingError(f"target_range must rise, got {list(self.target_range)}")
+
+    def sources(self) -> tuple[str, ...]:
+        """Names that are read, each once."""
+        return tuple(dict.fromkeys(_read_by(entry) for entry in self.entries))
+
+
+class Retargeter:
+    """A mapping bound to the order of the shapes that come in."""
+
+    def __init__(self, mapping: ShapeMapping, sources: Sequence[str]) -> None:
+        """Sources: the (S,) names of what comes in. Raises MappingError where the mapping reads another one."""
+        self.mapping, self.n_sources = mapping, len(sources)
+        place = {name: index for index, name in enumerate(sources)}
+        for entry in mapping.entries:
+            check_known(f"source of entry {entry.source!r} -> {entry.target!r}", _read_by(entry), sources)
+        self._source = np.array([place[_read_by(entry)] for entry in mapping.entries], np.intp)
+        low, high = np.array([entry.range for entry in mapping.entries], np.float64).reshape(-1, 2).T
+        self._low, self._per_unit = low, 1 / (high - low)
+        self._curved = [
+            (column, entry.curve) for column, entry in enumerate(mapping.entries) if entry.curve != "linear"
+        ]
+        self._gains = np.zeros((len(mapping.entries), len(mapping.targets)))
+        self._offsets = np.zeros(len(mapping.targets))
+        for column, entry in enumerate(mapping.entries):
+            target = mapping.targets.index(entry.target)
+            self._gains[column, target] = entry.gain
+            self._offsets[target] += entry.offset
+
+    def __call__(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """(..., S) coefficients -> (..., N) float32 coefficients, within the mapping's target_range."""
+        weights = np.asarray(weights, np.float64)
+        if weights.shape[-1:] != (self.n_sources,):
+            raise MappingError(f"expected coefficients of shape (..., {self.n_sources}), got {weights.shape}")
+        unit = np.clip((weights[..., self._source] - self._low) * self._per_unit, 0, 1)
+        for column, curve in self._curved:
+            unit[..., column] = evaluate_curve(curve, unit[..., column])
+        return np.clip(unit @ self._gains + self._offsets, *self.mapping.target_range).astype(np.float32)
+
+
+def evaluate_curve(curve: str | Points, unit: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values within 0..1 -> what the curve makes of them."""
+    if isinstance(curve, str):
+        curved: npt.NDArray[Any] = CURVES[curve](unit)
+        return curved
+    x, y = np.array(curve, np.float64).T
+    return np.interp(unit, x, y)
+
+
+def mirrored_name(name: str) -> str:
+    """Return the name of the shape that `name` becomes in a mirror: the other side's, or its own."""
+    for left, right in _SIDES:
+        if name.endswith(left):
+            return name.removesuffix(left) + right
+        if name.endswith(right):
+            return name.removesuffix(right) + left
+    return name
+
+
+def _read_by(entry: Entry) -> str:
+    return mirrored_name(entry.source) if entry.mirror else entry.source
+
+
+def _check_name(what: str, value: Any) -> str:
+    if not (isinstance(value, str) and 1 <= len(value) <= MAX_NAME_LENGTH and value.isprintable()):
+        raise MappingError(f"{what} must be a name of 1 to {MAX_NAME_LENGTH} characters, got {value!r:.60}")
+    return value
+
+
+def check_known(what: str, name: str, names: Iterable[str]) -> None:
+    names = list(names)
+    if name not in names:
+        like = difflib.get_close_matches(name, names, 1, 0.5)
+        hint = f": did you mean {like[0]!r}?" if like else f"; there are {', '.join(names):.120}"
+        raise MappingError(f"{what}: there is no {name!r}{hint}")
+
+
+def _number(what: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MappingError(f"{what} must be a number, got {value!r:.40}")
+    if not low <= value <= high:  # false for NaN, too
+        raise MappingError(f"{what} must be within {low:g}..{high:g}, got {value!r:.40}")
+    return float(value)
+
+
+def _check_range(what: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise MappingError(f"{what} must be two numbers, got {value!r:.40}")
+    low, high = (_number(what, number, -MAX_FACTOR, MAX_FACTOR) for number in value)
+    if abs(high - low) < MIN_RANGE:
+        raise MappingError(f"{what} must be at least {MIN_RANGE:g} wide, got {low:g} to {high:g}")
+    return low, high
+
+
+def _check_curve(what: str, value: Any) -> str | Points:
+    if isinstance(value, str):
+        check_known(what, value, CURVES)
+        return value
+    if not isinstance(value, list | tuple) or not 2 <= len(value) <= 64:
+        raise MappingError(f"{what} must be {', '.join(CURVES)} or a list of 2 to 64 points, got {value!r:.40}")
+    if not all(isinstance(point, list | tuple) and len(point) == 2 for point in value):
+        raise MappingError(f"{what} must be points [x, y], got {value!r:.60}")
+    points = tuple((_number(what, x, 0, 1), _number(what, y, -MAX_FACTOR, MAX_FACTOR)) for x, y in value)
+    if any(b[0] <= a[0] for a, b in pairwise(points)):
+        raise MappingError(f"x of the points of {what} must rise, got {[point[0] for point in points]!r:.60}")
+    return points

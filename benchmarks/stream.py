@@ -1,0 +1,130 @@
+"""One sender, many receivers: `python -m benchmarks.stream`. Losses, latency, memory; one receiver may be frozen.
+
+Real processes and sockets on this machine. A receiver is frozen with SIGSTOP for a part of the time, to show that the
+others do not notice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar_bridge.fake import FakeFace
+from avatar_bridge.messages import FaceFrame
+from avatar_bridge.publisher import Publisher
+from avatar_bridge.subscriber import Subscriber
+from benchmarks.latency import machine
+
+_PREPARED = 240
+"""Frames that are made before, so that the sender's time is that of sending."""
+_SETTLE_S = 2.0
+
+
+def resident_mb(process: int | str = "self") -> float:
+    """Return the resident memory of a process (Linux)."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def receive(endpoint: str, idle_s: float) -> dict[str, Any]:
+    """Receive until nothing comes any more; return what came."""
+    latencies_ms: list[float] = []
+    memory: list[float] = []
+    with Subscriber(endpoint) as stream:
+        last = time.monotonic()
+        print("ready", flush=True)
+        while time.monotonic() - last < idle_s:
+            for message in stream.poll(200):
+                if isinstance(message, FaceFrame):
+                    last = time.monotonic()
+                    latencies_ms.append((time.time_ns() - message.publish_time_ns) / 1e6)
+                    if message.seq % 240 == 0:
+                        memory.append(resident_mb())
+        stats = stream.stats()
+    return {
+        "frames": stats.frames,
+        "missed": stats.missed,
+        "p50_ms": float(np.percentile(latencies_ms, 50)),
+        "p95_ms": float(np.percentile(latencies_ms, 95)),
+        "p99_ms": float(np.percentile(latencies_ms, 99)),
+        "max_ms": float(np.max(latencies_ms)),
+        "memory_mb": [memory[len(memory) // 5], memory[-1]],
+    }
+
+
+def run(seconds: float, rate_hz: float, receivers: int, freeze: bool) -> dict[str, Any]:
+    """Send for so long; return counts of both ends."""
+    with Publisher("tcp://127.0.0.1:*") as publisher:
+        command = [sys.executable, "-m", "benchmarks.stream", "--receive", publisher.endpoint]
+        readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(receivers)]
+        while publisher.subscribers < receivers:
+            time.sleep(0.05)
+        time.sleep(_SETTLE_S)
+        frames = [FakeFace().frame(publisher.session, 0, 0, n / rate_hz) for n in range(_PREPARED)]
+        frozen = readers[0] if freeze else None
+        sending_ms, memory = _send(publisher, frames, seconds, rate_hz, frozen)
+        results = [json.loads(reader.communicate()[0].splitlines()[-1]) for reader in readers]
+    return {
+        "sent": len(sending_ms),
+        "send_p50_ms": float(np.percentile(sending_ms, 50)),
+        "send_p99_ms": float(np.percentile(sending_ms, 99)),
+        "sender_memory_mb": [memory[len(memory) // 5], memory[-1]],
+        "frozen": "receiver 0, from 30 to 60 % of the time" if freeze else "none",
+        "receivers": results,
+    }
+
+
+def _send(
+    publisher: Publisher, frames: list[FaceFrame], seconds: float, rate_hz: float, frozen: subprocess.Popen[str] | None
+) -> tuple[list[float], list[float]]:
+    """Send at an even pace, freezing a receiver from 30 to 60 %; return ms of each send and memory once a second."""
+    from dataclasses import replace
+
+    total = round(seconds * rate_hz)
+    sending_ms: list[float] = []
+    memory: list[float] = []
+    start = time.monotonic()
+    for n in range(total):
+        time.sleep(max(0.0, start + n / rate_hz - time.monotonic()))
+        if frozen is not None and n in (int(0.3 * total), int(0.6 * total)):
+            frozen.send_signal(signal.SIGSTOP if n == int(0.3 * total) else signal.SIGCONT)
+        frame = replace(frames[n % _PREPARED], seq=n, capture_time_ns=time.time_ns())
+        before = time.perf_counter()
+        publisher.publish(frame)
+        sending_ms.append(1e3 * (time.perf_counter() - before))
+        if n % round(rate_hz) == 0:
+            memory.append(resident_mb())
+    return sending_ms, memory
+
+
+def main() -> None:
+    """Parse the command line and print, or write, what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rate", type=float, default=240)
+    parser.add_argument("--receivers", type=int, default=8)
+    parser.add_argument("--freeze", action="store_true", help="stop receiver 0 (SIGSTOP) for a third of the time")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--receive", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.receive:
+        print(json.dumps(receive(options.receive, idle_s=5)))
+        return
+    result = run(options.seconds, options.rate, options.receivers, options.freeze)
+    result = {"machine": machine(), "seconds": options.seconds, "rate_hz": options.rate} | result
+    print(json.dumps(result, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
