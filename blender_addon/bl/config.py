@@ -42,9 +42,9 @@ def rest_of_character(character: Any) -> HeadRest:
 
 
 def mapping_of(character: Any) -> ShapeMapping:
-    """Return a character's entries as a mapping. Raises MappingError."""
+    """Return a character's entries as a mapping; none is enough where the head moves. Raises MappingError."""
     entries = [entry_of(item) for item in character.entries]
-    if not entries:
+    if not entries and character.head == "NONE":
         raise MappingError(f"{character.name} has no mapping: choose a preset or match the names")
     low, high = character.target_low, character.target_high
     return ShapeMapping.of_entries(entries, target_range=(low, high), name=character.mapping_name)

@@ -98,9 +98,9 @@ class ShapeMapping:
 
     def __post_init__(self) -> None:
         names = [_check_name("a target", target) for target in self.targets]
-        if not 1 <= len(names) <= MAX_ENTRIES or len(self.entries) > MAX_ENTRIES:
+        if max(len(names), len(self.entries)) > MAX_ENTRIES:
             raise MappingError(
-                f"a mapping has 1 to {MAX_ENTRIES} targets and at most {MAX_ENTRIES} entries, "
+                f"a mapping has at most {MAX_ENTRIES} targets and entries, "
                 f"got {len(names)} and {len(self.entries)}"
             )
         known = set(names)

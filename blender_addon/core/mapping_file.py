@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import MappingError
-from .mapping import Entry, ShapeMapping, check_known
+from .mapping import MAX_ENTRIES, Entry, ShapeMapping, check_known
 
 FORMAT: Final = "rdr-retarget"
 VERSION: Final = 1
@@ -80,8 +80,11 @@ def parse_mapping(document: Any, where: str) -> ShapeMapping:
         known = ("format", "version", "name", "about", "targets", "target_range", "entries")
         _check_keys("a mapping", document, known, needed=("targets", "entries"))
         entries = [_parse_entry(number, item) for number, item in enumerate(_list("entries", document["entries"]), 1)]
+        targets = _list("targets", document["targets"])
+        if not targets:
+            raise MappingError(f"a mapping has 1 to {MAX_ENTRIES} targets, got none")
         return ShapeMapping(
-            targets=tuple(_list("targets", document["targets"])),
+            targets=tuple(targets),
             entries=tuple(entries),
             target_range=document.get("target_range", (0.0, 1.0)),
             name=str(document.get("name", "")),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from conftest import PACKAGE, USER_FOLDER
+from installed import PACKAGE, USER_FOLDER
 
 Addon = Callable[[str], Any]
 

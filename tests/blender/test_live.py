@@ -11,19 +11,10 @@ import bpy
 import made_up_face as face
 import numpy as np
 import pytest
-from conftest import (
-    PACKAGE,
-    PublisherProcess,
-    add_character,
-    armature_with_head,
-    connect,
-    evaluated_vertices,
-    face_mesh,
-    offsets_of,
-    tick_frames,
-    tick_until,
-)
+from installed import PACKAGE, connect, tick_frames, tick_until
 from mathutils import Matrix, Quaternion, Vector
+from publishing import PublisherProcess
+from scenes import add_character, armature_with_head, evaluated_vertices, face_mesh, offsets_of
 
 Addon = Callable[[str], Any]
 
@@ -185,7 +176,7 @@ def test_a_lost_face_eases_to_rest(addon: Addon, publisher: PublisherProcess) ->
     tick_until(lambda: keys["JawOpen"].value == 0)  # no frame comes any more
     publisher.tell("send 4 1")
     tick_frames(2)
-    publisher.tell("send 5 1 lost")
+    publisher.tell("send 5 1 0 lost")
     tick_frames(3)
     assert addon("bl.live").session().receiver.newest[0].tracked is False
 
@@ -221,7 +212,7 @@ def test_neutral_from_the_panel(addon: Addon, publisher: PublisherProcess) -> No
     publisher.tell("send 100 8")
     tick_until(lambda: character.calibrated)
     assert addon("bl.live").session().sampling.jobs == {}
-    rest = np.minimum(np.median([face.alpha_exp(seq) for seq in range(100, 107)], axis=0), 0.6)
+    rest = np.minimum(np.median([face.alpha_exp(seq) for seq in range(100, 108)], axis=0), 0.6)
     sent = np.array(face.alpha_exp(130))
     publisher.tell("send 130 1")
     tick_frames(10)

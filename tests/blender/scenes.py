@@ -1,0 +1,96 @@
+"""Faces and rigs made up for tests, and where Blender says that their vertices are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+
+def empty_scene() -> None:
+    """Remove everything but the add-on."""
+    live = bpy.context.scene.rdr_live
+    live.characters.clear()
+    live.takes.clear()
+    for name in ("objects", "meshes", "armatures", "actions", "cameras", "lights"):
+        items = getattr(bpy.data, name)
+        for item in list(items):
+            items.remove(item)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.0
+    scene.frame_set(1)
+
+
+def face_mesh(name: str, keys: list[str], seed: int = 1, vertices: int = 12) -> Any:
+    """Return a mesh object whose shape keys move its vertices by known offsets."""
+    chance = np.random.default_rng(seed)
+    mesh = bpy.data.meshes.new(name)
+    places = chance.uniform(-1, 1, (vertices, 3))
+    mesh.from_pydata(places.tolist(), [], [(i, (i + 1) % vertices, (i + 2) % vertices) for i in range(vertices)])
+    item = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(item)
+    item.shape_key_add(name="Basis")
+    for key in keys:
+        block = item.shape_key_add(name=key, from_mix=False)
+        block.value = 0.0  # since 5.0 a new one begins at 1
+        offsets = chance.normal(0, 0.1, (vertices, 3))
+        block.data.foreach_set("co", (places + offsets).astype(np.float32).ravel())
+    return item
+
+
+def offsets_of(item: Any) -> dict[str, np.ndarray]:
+    """Return what each shape key adds to the vertices."""
+    found = {}
+    for key in item.data.shape_keys.key_blocks:
+        places = np.empty(3 * len(item.data.vertices), np.float32)
+        key.data.foreach_get("co", places)
+        found[key.name] = places.reshape(-1, 3)
+    basis = found.pop("Basis")
+    return {name: places - basis for name, places in found.items()} | {"": basis}
+
+
+def evaluated_vertices(item: Any) -> np.ndarray:
+    """Return where the vertices are when everything is evaluated."""
+    mesh = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    places = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", places)
+    found: np.ndarray = places.reshape(-1, 3)
+    return found
+
+
+def armature_with_head() -> Any:
+    """Return an armature of a body and a head bone that is turned oddly, under a turned object."""
+    data = bpy.data.armatures.new("Rig")
+    rig = bpy.data.objects.new("Rig", data)
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    body = data.edit_bones.new("body")
+    body.head, body.tail = (0, 0, 0), (0.1, 0.2, 1.0)
+    body.roll = 0.4
+    head = data.edit_bones.new("Head")
+    head.head, head.tail = (0.1, 0.2, 1.2), (0.3, 0.1, 1.5)
+    head.roll, head.parent = 1.1, body
+    jaw = data.edit_bones.new("jaw")
+    jaw.head, jaw.tail = (0.1, 0.1, 1.2), (0.1, -0.1, 1.1)
+    jaw.parent = head
+    bpy.ops.object.mode_set(mode="OBJECT")
+    rig.rotation_euler = (0.1, -0.2, 0.9)
+    return rig
+
+
+def select(*items: Any) -> None:
+    """Select these objects and nothing else."""
+    bpy.ops.object.select_all(action="DESELECT")
+    for item in items:
+        item.select_set(True)
+    bpy.context.view_layer.objects.active = items[0]
+
+
+def add_character(*items: Any) -> Any:
+    """Select objects and press Add from Selection."""
+    select(*items)
+    assert bpy.ops.rdr_live.add_character() == {"FINISHED"}
+    live = bpy.context.scene.rdr_live
+    return live.characters[live.character_index]
