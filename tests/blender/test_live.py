@@ -266,8 +266,9 @@ def test_loading_a_file_ends_the_stream_and_its_recording(
 
 def test_garbage_in_a_character_is_said_and_harms_no_other(addon: Addon, publisher: PublisherProcess) -> None:
     heads = [face_mesh(f"face {number}", ["JawOpen"], seed=number) for number in range(2)]
-    wrong, _ = (add_character(head) for head in heads)
-    wrong.entries[0].source = "Nose"
+    for head in heads:
+        add_character(head)
+    bpy.context.scene.rdr_live.characters[0].entries[0].source = "Nose"
     connect(publisher)
     publisher.tell("send 0 2")
     tick_frames(2)
