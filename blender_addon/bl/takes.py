@@ -13,23 +13,25 @@ from ..core.errors import TakeError
 from ..core.livelink_csv import read_livelink_csv
 from ..core.npz_file import read_npz
 from ..core.recording import START_TIME, Recorded
-from ..core.take_file import PARTIAL_SUFFIX, TAKE_SUFFIX, read_take, safe_name
+from ..core.take_file import PARTIAL_SUFFIX, TAKE_SUFFIX, safe_name
+from ..core.take_reader import Take, read_take
 from ..core.track import FaceTrack
 
 SUFFIXES: Final = (TAKE_SUFFIX, TAKE_SUFFIX + PARTIAL_SUFFIX, ".npz", ".csv")
 """Of files that can be imported."""
+SOUND_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".mp4", ".mov", ".mkv", ".webm", ".avi")
+"""Of files that may have the sound of a take, the likeliest first."""
 
 
-def read_tracks(path: Path) -> tuple[list[FaceTrack], dict[str, str], str]:
-    """Return the faces of a file, its notes, and what is wrong with it. Raises TakeError."""
+def read_file(path: Path) -> Take:
+    """Return what is in a take, or in a file of another format. Raises TakeError."""
     name = path.name.lower()
     if name.endswith((TAKE_SUFFIX, TAKE_SUFFIX + PARTIAL_SUFFIX)):
-        take = read_take(path, _zstd())
-        return take.tracks, take.notes, take.trouble
+        return read_take(path, _zstd())
     if name.endswith(".npz"):
-        return [read_npz(path)], {}, ""
+        return Take(path, [read_npz(path)], complete=True)
     if name.endswith(".csv"):
-        return [read_livelink_csv(path)], {}, ""
+        return Take(path, [read_livelink_csv(path)], complete=True)
     raise TakeError(f"{path.name} is no take: its name must end in {', '.join(SUFFIXES)}")
 
 
@@ -63,19 +65,35 @@ def add_recorded(scene: Any, recorded: Recorded) -> Any:
 
 
 def import_take(scene: Any, path: Path, start_frame: int) -> Any:
-    """Add a file to a scene's list, to begin at a frame; return it. Raises TakeError."""
-    tracks, notes, trouble = read_tracks(path)
+    """Add a file to a scene's list, to begin at a frame; return it. Raises TakeError.
+
+    A take of a video begins where the video does, so that the picture and the sound of that video stay in step.
+    """
+    take = read_file(path)
+    tracks = take.tracks
     for track in tracks:
         track.as_facewarehouse()
     item = _add(scene, path)
     item.duration_s, item.faces = max(track.duration_s for track in tracks), len({track.face_id for track in tracks})
     item.frames = sum(len(track) for track in tracks)
     first_ns = min(int(track.time_ns[0]) for track in tracks)
-    noted = notes.get(START_TIME, "")
-    item.anchor_ns = noted if noted.isdigit() and len(noted) < 20 else str(first_ns)
+    noted = take.notes.get(START_TIME, "")
+    anchor_ns = int(noted) if noted.isdigit() and len(noted) < 20 else take.file_start_ns
+    item.anchor_ns = str(first_ns if anchor_ns is None else anchor_ns)
     item.start_frame = start_frame
-    item.trouble = trouble
+    item.trouble = take.trouble
+    sound = sound_beside(path, take.notes.get("source", ""))
+    item.sound = _stored(sound) if sound else ""
     return item
+
+
+def sound_beside(path: Path, source: str) -> Path | None:
+    """Return the file with a take's sound: called like the take, or the video that it was tracked in."""
+    stem = path.name.removesuffix(PARTIAL_SUFFIX).rsplit(".", 1)[0]
+    there = {item.name.lower(): item for item in path.parent.iterdir() if item.is_file()}
+    names = [f"{stem}{suffix}" for suffix in SOUND_SUFFIXES] + [Path(source).name]
+    found = [there[name.lower()] for name in names if name.lower() in there]
+    return next((item for item in found if item.suffix.lower() in SOUND_SUFFIXES), None)
 
 
 def next_path(folder: Path, name: str) -> Path:
@@ -104,7 +122,7 @@ def _stored(path: Path) -> str:
 
 @lru_cache(maxsize=2)
 def _cached(path: Path, changed_ns: int) -> tuple[FaceTrack, ...]:
-    return tuple(track.as_facewarehouse() for track in read_tracks(path)[0])
+    return tuple(track.as_facewarehouse() for track in read_file(path).tracks)
 
 
 def _zstd() -> Callable[[bytes, int], bytes] | None:

@@ -130,6 +130,12 @@ def parse_message(content: bytes) -> McapMessage:
     return McapMessage(channel, log_time_ns, content[_MESSAGE.size :])
 
 
+def parse_channel(content: bytes) -> tuple[int, str]:
+    """Return number and topic from the content of a channel's record. Raises DamagedRecord."""
+    (number,) = _unpack_at("<H", content, 0)
+    return number, _text_at(content, 4)[0]
+
+
 def parse_metadata(content: bytes) -> tuple[str, dict[str, str]]:
     """Return name and texts from the content of a metadata record. Raises DamagedRecord."""
     name, place = _text_at(content, 0)

@@ -77,6 +77,8 @@ class FaceFrame:
     """(68, 2) image px; None: not sent."""
     user: str | None = None
     """Name of the user model in use; None: the default face."""
+    source_time_ns: int | None = None
+    """When the picture is shown in the file it comes from, ns since the file's start; None: it comes from a camera."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,9 @@ def _face_frame(wire: Mapping[str, Any]) -> FaceFrame:
         if landmarks is None
         else check_array("landmarks_px", landmarks, (N_LANDMARKS, 2), -MAX_PIXELS, MAX_PIXELS),
         user=_user(wire.get("user")),
+        source_time_ns=None
+        if (source_time_ns := wire.get("source_time_ns")) is None
+        else check_integer("source_time_ns", source_time_ns, 0, MAX_TIME_NS),
     )
     if frame.tracked and not frame.scale_px_per_cm:
         raise WireError(f"scale_px_per_cm of a tracked face must be over 0, got {wire['scale_px_per_cm']!r:.40}")

@@ -1,4 +1,4 @@
-"""Takes: the very bytes of the wire in an MCAP file, appended as they come, so that a crash loses nothing of before.
+"""Writing takes: the very bytes of the wire in an MCAP file, appended as they come, so that a crash loses nothing of before.
 
 The same layout as `rdr record` writes: channels /face_frame and /hello, message encoding "msgpack", log_time the
 capture time, a metadata record "rdr_take". While a take is being written it is called NAME.mcap.partial.
@@ -11,35 +11,23 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import TakeError, WireError
+from .errors import TakeError
 from .mcap_file import (
-    CHUNK,
-    FOOTER,
     HEADER,
     MAGIC,
-    MESSAGE,
-    METADATA,
-    DamagedRecord,
-    Decompress,
     channel_record,
     end_of_file,
     message_record,
     metadata_record,
-    parse_message,
-    parse_metadata,
-    read_records,
     record,
-    records_in_chunk,
     schema_record,
     text,
 )
-from .protocol import PROTOCOL_VERSION, FaceFrame, Hello, Message, decode
+from .protocol import PROTOCOL_VERSION, FaceFrame
 from .receiver import Received
-from .track import FaceTrack, track_of
 
 TAKE_SUFFIX: Final = ".mcap"
 PARTIAL_SUFFIX: Final = ".partial"
@@ -125,94 +113,6 @@ class TakeWriter:
                 self._file.close()
             raise TakeError(f"cannot finish {self._partial}: {error.strerror}; what was written is kept") from None
         return self.path
-
-
-@dataclass(slots=True)
-class Take:
-    """What is in a take."""
-
-    path: Path
-    tracks: list[FaceTrack]
-    """One for each face of each session, the one that was tracked longest first."""
-    notes: dict[str, str] = field(default_factory=dict)
-    """What was written down with it."""
-    skipped: int = 0
-    """Messages that break the rules of the wire."""
-    damaged: int = 0
-    """Chunks that could not be read, about a second each."""
-    complete: bool = False
-    """False: it was cut off, and goes as far as it goes."""
-    why_damaged: str = ""
-
-    @property
-    def trouble(self) -> str:
-        """What is wrong with it, for people; "" where nothing is."""
-        parts = [f"{self.damaged} parts of it could not be read ({self.why_damaged})"] if self.damaged else []
-        parts += [f"{self.skipped} messages of it are none"] if self.skipped else []
-        parts += [] if self.complete else ["it was cut off"]
-        return "; ".join(parts)
-
-
-def read_take(path: Path, decompress: Decompress | None = None) -> Take:
-    """Return the take in an .mcap file, or in the .partial file that a crash has left.
-
-    decompress: for takes of `rdr record`, which are compressed with zstd. Raises TakeError where it is no take, or has
-    no face.
-    """
-    take = Take(path, [])
-    faces: dict[tuple[str, int], list[FaceFrame]] = {}
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise TakeError(f"{path} is no take: it is no MCAP file, or nothing is left of it")
-            file.seek(0)
-            for opcode, content in read_records(file):
-                _read_record(take, faces, opcode, content, decompress)
-    except OSError as error:
-        raise TakeError(f"cannot open the take {path}: {error.strerror}") from None
-    if not faces:
-        why = f": {take.trouble}" if take.trouble else ": was one in the picture while it was recorded?"
-        raise TakeError(f"{path} has no face in it{why}")
-    tracks = [track_of(frames) for frames in faces.values()]
-    take.tracks = sorted(tracks, key=lambda track: -int(track.tracked.sum()))
-    return take
-
-
-def _read_record(
-    take: Take,
-    faces: dict[tuple[str, int], list[FaceFrame]],
-    opcode: int,
-    content: bytes,
-    decompress: Decompress | None,
-) -> None:
-    if opcode == MESSAGE:
-        _read_message(take, faces, content)
-    elif opcode == METADATA:
-        with suppress(DamagedRecord):
-            name, values = parse_metadata(content)
-            take.notes.update(values if name == METADATA_NAME else {})
-    elif opcode == CHUNK:
-        try:
-            inner = list(records_in_chunk(content, decompress))
-        except Exception as error:  # whatever a decompressor makes of damaged bytes
-            take.damaged += 1
-            take.why_damaged = f"{error!s:.80}"
-            return
-        for code, data in inner:
-            _read_record(take, faces, code if code != CHUNK else 0, data, decompress)
-    elif opcode == FOOTER:
-        take.complete = True
-
-
-def _read_message(take: Take, faces: dict[tuple[str, int], list[FaceFrame]], content: bytes) -> None:
-    try:
-        message: Message = decode(parse_message(content).data)
-    except (WireError, DamagedRecord):
-        take.skipped += 1
-        return
-    if isinstance(message, Hello):
-        return
-    faces.setdefault((message.session, message.face_id), []).append(message)
 
 
 def safe_name(text: str) -> str:

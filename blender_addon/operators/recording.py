@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from ..bl import live
 from ..bl.anim_compat import add_sound
@@ -81,6 +81,11 @@ class ImportTake(Operator, bpy.types.Operator):
 
     filepath: StringProperty(subtype="FILE_PATH")
     filter_glob: StringProperty(default="*.mcap;*.partial;*.npz;*.csv", options={"HIDDEN"})
+    with_sound: BoolProperty(
+        name="Add Sound",
+        description="Also add the sound to the sequencer, where a file beside the take has it",
+        default=True,
+    )
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask for the file."""
@@ -91,8 +96,13 @@ class ImportTake(Operator, bpy.types.Operator):
         """Import it, to begin at the scene's first frame."""
         path = Path(bpy.path.abspath(self.filepath))
         item = import_take(context.scene, path, context.scene.frame_start)
-        trouble = f"; {item.trouble}" if item.trouble else ""
-        return f"{item.name}: {item.frames} frames, {item.duration_s:.1f} s, {item.faces} faces{trouble}"
+        said = [f"{item.name}: {item.frames} frames, {item.duration_s:.1f} s, {item.faces} faces"]
+        if self.with_sound and item.sound:
+            try:
+                said.append(put_sound(context.scene, item))
+            except AddonError as error:
+                said.append(str(error))
+        return "; ".join(said + [item.trouble] * bool(item.trouble))
 
 
 class RemoveTake(NeedsTake, bpy.types.Operator):
@@ -118,15 +128,19 @@ class AddSound(NeedsTake, bpy.types.Operator):
 
     def run(self, context: Any) -> str:
         """Add it."""
-        item = active_take(context)
-        path = Path(bpy.path.abspath(item.sound))
-        if not item.sound or not path.is_file():
-            raise AddonError(f"choose a sound file first, got {item.sound or 'none'}")
-        try:
-            add_sound(context.scene, item.name, str(path), item.start_frame)
-        except RuntimeError as error:
-            raise AddonError(f"{path.name} is no sound that Blender can play: {error}") from None
-        return f"{path.name} begins at frame {item.start_frame}"
+        return put_sound(context.scene, active_take(context))
+
+
+def put_sound(scene: Any, item: Any) -> str:
+    """Add a take's sound to a scene's sequencer; return what was done. Raises AddonError."""
+    path = Path(bpy.path.abspath(item.sound))
+    if not item.sound or not path.is_file():
+        raise AddonError(f"choose a sound file first, got {item.sound or 'none'}")
+    try:
+        add_sound(scene, item.name, str(path), item.start_frame)
+    except RuntimeError as error:
+        raise AddonError(f"{path.name} is no sound that Blender can play: {error!s:.100}".strip()) from None
+    return f"{path.name} begins at frame {item.start_frame}"
 
 
 CLASSES: Final = (Record, StopRecording, ImportTake, RemoveTake, AddSound)

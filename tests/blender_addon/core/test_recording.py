@@ -8,7 +8,7 @@ import pytest
 from blender_addon.core.errors import AddonError, TakeError
 from blender_addon.core.receiver import Received
 from blender_addon.core.recording import START_FRAME, START_TIME, Recorded, Recording, RecordingConfig
-from blender_addon.core.take_file import read_take
+from blender_addon.core.take_reader import read_take
 
 from .conftest import FRAME_NS, START_NS
 

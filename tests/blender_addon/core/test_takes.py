@@ -11,11 +11,21 @@ import pytest
 from blender_addon.core.errors import TakeError
 from blender_addon.core.livelink_csv import read_livelink_csv
 from blender_addon.core.mapping_file import load_preset
-from blender_addon.core.mcap_file import CHUNK, MAGIC, end_of_file, message_record, record, text
+from blender_addon.core.mcap_file import (
+    CHUNK,
+    MAGIC,
+    channel_record,
+    end_of_file,
+    message_record,
+    metadata_record,
+    record,
+    text,
+)
 from blender_addon.core.npz_file import read_npz
 from blender_addon.core.receiver import Received
 from blender_addon.core.shapes import SHAPE_NAMES
-from blender_addon.core.take_file import TakeWriter, read_take, safe_name
+from blender_addon.core.take_file import TakeWriter, safe_name
+from blender_addon.core.take_reader import read_take
 from blender_addon.core.track import FaceTrack
 
 from .conftest import FRAME_NS, START_NS, frame_of, wire_of
@@ -98,6 +108,29 @@ def test_a_damaged_message_costs_itself_only(tmp_path: Path, make_received: Make
     take = read_take(path)
     assert (len(take.tracks[0]), take.skipped) == (9, 1)
     assert "1 messages" in take.trouble
+
+
+def test_raw_frames_beside_the_published_ones(tmp_path: Path) -> None:
+    def messages(channel: int, face_id: int) -> bytes:
+        times = (START_NS, START_NS + FRAME_NS)
+        return b"".join(message_record(channel, 0, t, t, wire_of(face_id=face_id, capture_time_ns=t)) for t in times)
+
+    head = MAGIC + channel_record(1, 0, "/face_frame", "msgpack") + channel_record(3, 0, "/face_frame/raw", "msgpack")
+    path = tmp_path / "both.mcap"
+    path.write_bytes(head + messages(3, 8) + messages(1, 7) + end_of_file())
+    assert [(track.face_id, len(track)) for track in read_take(path).tracks] == [(7, 2)]
+    path.write_bytes(head + messages(3, 8) + end_of_file())
+    assert [(track.face_id, len(track)) for track in read_take(path).tracks] == [(8, 2)]
+
+
+def test_a_take_of_a_video_knows_where_the_video_starts(tmp_path: Path) -> None:
+    path = tmp_path / "video.mcap"
+    frame = wire_of(capture_time_ns=START_NS + 5, source_time_ns=2 * FRAME_NS)
+    note = metadata_record("rdr_take", {"source": "clip.mp4"})
+    path.write_bytes(MAGIC + note + message_record(1, 0, START_NS, 0, frame) + end_of_file())
+    take = read_take(path)
+    assert take.file_start_ns == START_NS + 5 - 2 * FRAME_NS
+    assert take.notes == {"source": "clip.mp4"}
 
 
 @pytest.mark.parametrize(
