@@ -100,8 +100,7 @@ class ShapeMapping:
         names = [_check_name("a target", target) for target in self.targets]
         if max(len(names), len(self.entries)) > MAX_ENTRIES:
             raise MappingError(
-                f"a mapping has at most {MAX_ENTRIES} targets and entries, "
-                f"got {len(names)} and {len(self.entries)}"
+                f"a mapping has at most {MAX_ENTRIES} targets and entries, got {len(names)} and {len(self.entries)}"
             )
         known = set(names)
         if len(known) < len(names):

@@ -139,7 +139,8 @@ def put_sound(scene: Any, item: Any) -> str:
     try:
         add_sound(scene, item.name, str(path), item.start_frame)
     except RuntimeError as error:
-        raise AddonError(f"{path.name} is no sound that Blender can play: {error!s:.100}".strip()) from None
+        why = str(error).removeprefix("Error: ").strip()
+        raise AddonError(f"{path.name} is no sound that Blender can play: {why:.100}") from None
     return f"{path.name} begins at frame {item.start_frame}"
 
 

@@ -28,6 +28,7 @@ else:
 def addon() -> Iterator[Callable[[str], Any]]:
     """Return `installed.part`, in an empty scene; the stream ends with the test."""
     empty_scene()
+    installed.preferences().takes_folder = ""
     yield installed.part
     installed.part("bl.live").disconnect()
 

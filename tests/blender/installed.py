@@ -34,10 +34,14 @@ def part(name: str) -> Any:
     return import_module(f"{PACKAGE}.{name}")
 
 
+def preferences() -> Any:
+    """Return the add-on's preferences."""
+    return bpy.context.preferences.addons[PACKAGE].preferences
+
+
 def connect(publisher: PublisherProcess) -> Any:
     """Connect as the button does, and wait until the publisher has answered."""
-    preferences = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.address = publisher.endpoint
+    preferences().address = publisher.endpoint
     assert bpy.ops.rdr_live.connect() == {"FINISHED"}
     session = part("bl.live").session()
     tick_until(lambda: session.receiver.hello is not None)

@@ -1,5 +1,6 @@
 """A real publisher in a process of its own, with the tracker's program; it does what it is told on its standard input.
 
+wait                                   until somebody listens
 send FIRST COUNT [face_id] [lost]      frames of the made-up face, at once
 live RATE SECONDS                      frames in real time, with real capture times
 session NAME                           begin anew under another name
@@ -49,7 +50,10 @@ def main() -> None:
     print(publisher.endpoint, flush=True)
     for line in sys.stdin:
         command, *words = line.split()
-        if command == "send":
+        if command == "wait":
+            while not publisher.subscribers:
+                time.sleep(0.005)
+        elif command == "send":
             first, count = int(words[0]), int(words[1])
             face_id, tracked = int(words[2]) if len(words) > 2 else 0, words[-1] != "lost"
             for seq in range(first, first + count):

@@ -9,10 +9,11 @@ import numpy as np
 
 
 def empty_scene() -> None:
-    """Remove everything but the add-on."""
+    """Remove everything but the add-on, and make its settings those of a new file."""
     live = bpy.context.scene.rdr_live
-    live.characters.clear()
-    live.takes.clear()
+    for name in live.bl_rna.properties.keys():
+        live.property_unset(name)
+    bpy.context.scene.sequence_editor_clear()
     for name in ("objects", "meshes", "armatures", "actions", "cameras", "lights"):
         items = getattr(bpy.data, name)
         for item in list(items):
