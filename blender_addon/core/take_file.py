@@ -1,4 +1,4 @@
-"""Writing takes: the very bytes of the wire in an MCAP file, appended as they come, so that a crash loses nothing of before.
+"""Writing takes: the bytes of the wire in an MCAP file, appended as they come, so that a crash loses nothing of before.
 
 The same layout as `rdr record` writes: channels /face_frame and /hello, message encoding "msgpack", log_time the
 capture time, a metadata record "rdr_take". While a take is being written it is called NAME.mcap.partial.

@@ -11,9 +11,12 @@ import numpy as np
 def empty_scene() -> None:
     """Remove everything but the add-on, and make its settings those of a new file."""
     live = bpy.context.scene.rdr_live
-    for name in live.bl_rna.properties.keys():
-        live.property_unset(name)
-    bpy.context.scene.sequence_editor_clear()
+    for item in live.bl_rna.properties:
+        live.property_unset(item.identifier)
+    editor = bpy.context.scene.sequence_editor
+    strips = editor and (editor.strips if hasattr(editor, "strips") else editor.sequences)
+    for strip in list(strips or ()):
+        strips.remove(strip)
     for name in ("objects", "meshes", "armatures", "actions", "cameras", "lights"):
         items = getattr(bpy.data, name)
         for item in list(items):
