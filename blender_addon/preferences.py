@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from .core.address import DEFAULT_ADDRESS, CurveKeys, parse_public_key, read_own_keys
+from .core.address import DEFAULT_ADDRESS, DEFAULT_CONTROL_ADDRESS, CurveKeys, parse_public_key, read_own_keys
 from .core.errors import StreamError
 
 
@@ -18,6 +18,9 @@ class LivePreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
     address: StringProperty(name="Address", description="Where the tracker publishes", default=DEFAULT_ADDRESS)
+    control_address: StringProperty(
+        name="Control", description="Where the tracker takes commands", default=DEFAULT_CONTROL_ADDRESS
+    )
     server_key: StringProperty(
         name="Tracker's key",
         description="Public key of an encrypted stream, as rdr keys shows it; empty: not encrypted",
@@ -37,6 +40,7 @@ class LivePreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "address")
+        layout.prop(self, "control_address")
         box = layout.box()
         box.label(text="Streams from another machine are encrypted:", icon="LOCKED")
         box.prop(self, "server_key")
@@ -48,7 +52,8 @@ class LivePreferences(bpy.types.AddonPreferences):
 class _Defaults:
     """Stands in where the add-on is imported but not enabled as one, as in tests."""
 
-    address, server_key, key_file, takes_folder, rate_hz = DEFAULT_ADDRESS, "", "", "", 60
+    address, control_address, rate_hz = DEFAULT_ADDRESS, DEFAULT_CONTROL_ADDRESS, 60
+    server_key = key_file = takes_folder = ""
 
 
 _defaults = _Defaults()

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import bpy
 
-from ..core.address import CurveKeys, check_address
+from ..core.address import DEFAULT_CONTROL_ADDRESS, CurveKeys, check_address
+from ..core.control import TrackerControl
 from ..core.errors import AddonError, StreamError
 from ..core.health import Health, health_of
 from ..core.mapping import ShapeMapping
@@ -55,6 +56,7 @@ class Session:
     receiver: Receiver
     encrypted: bool
     rate_hz: float
+    control: TrackerControl
     recording: Recording = field(default_factory=Recording)
     recording_scene: str = ""
     sampling: Sampling = field(default_factory=Sampling)
@@ -77,20 +79,32 @@ def session() -> Session | None:
     return _session
 
 
-def connect(address: str, keys: CurveKeys | None = None, rate_hz: float = 60.0) -> Session:
+def connect(
+    address: str,
+    keys: CurveKeys | None = None,
+    rate_hz: float = 60.0,
+    control_address: str = DEFAULT_CONTROL_ADDRESS,
+) -> Session:
     """Begin to listen and to tick; an earlier connection ends. Raises StreamError."""
     global _session
-    address = check_address(address)
-    if not address.startswith(_LOCAL) and not getattr(bpy.app, "online_access", True):
-        raise StreamError(
-            f"{address} is another machine, and Blender may not go online: Preferences > System > Allow Online Access"
-        )
+    address, control_address = check_address(address), check_address(control_address)
+    for remote in (address, control_address):
+        if not remote.startswith(_LOCAL) and not getattr(bpy.app, "online_access", True):
+            raise StreamError(
+                f"{remote} is another machine, and Blender may not go online: "
+                "Preferences > System > Allow Online Access"
+            )
     disconnect()
     for scene in bpy.data.scenes:
         for character in scene.rdr_live.characters:
             if not character.calibrated:
                 character.head_rest_scale = 0.0  # wherever the head is seen first, it is at rest
-    _session = Session(Receiver(address, keys), keys is not None, rate_hz)
+    control = TrackerControl(control_address, keys)
+    try:
+        _session = Session(Receiver(address, keys), keys is not None, rate_hz, control)
+    except AddonError:
+        control.close()
+        raise
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, persistent=True)
     return _session
@@ -108,6 +122,7 @@ def disconnect() -> Recorded | None:
         return ending.recording.stop()
     finally:
         ending.receiver.close()
+        ending.control.close()
         redraw()
 
 
@@ -155,6 +170,7 @@ def tick() -> float | None:
 def step(current: Session, now_s: float) -> None:
     """Do the work of one tick at an instant of the monotonic clock."""
     current.ticks += 1
+    current.control.poll(now_s)
     received = current.receiver.poll()
     _record(current, received, now_s)
     if bpy.app.is_job_running("RENDER"):

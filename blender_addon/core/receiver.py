@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .address import CurveKeys, check_address
 from .errors import StreamError, WireError
 from .protocol import FaceFrame, Hello, Message, decode
+from .sockets import encrypt, end_context
 from .stream_stats import StreamMeter, StreamStats
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ _MAX_RECEIVED_BYTES: Final = 1024 * 1024
 _RECONNECT_MS: Final = 50
 _MAX_RECONNECT_MS: Final = 1000
 _HEARTBEAT_MS: Final = 1000
-_PATIENCE_S: Final = 2.0
-"""How long the end of a context may take; some ms as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Receiver:
         self._monitor = self._socket.get_monitor_socket(_events())
         try:
             if keys is not None:
-                _encrypt(self._socket, keys)
+                encrypt(self._socket, keys)
             self._socket.connect(self.address)
         except (zmq.ZMQError, ValueError) as error:
             self.close()
@@ -101,10 +99,7 @@ class Receiver:
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=0)
-        # libzmq now and then waits for ever where a sender vanished; Blender must not
-        ending = threading.Thread(target=self._context.term, name="rdr live: zmq context end", daemon=True)
-        ending.start()
-        ending.join(_PATIENCE_S)
+        end_context(self._context)
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Hello):
@@ -139,8 +134,3 @@ def _events() -> int:
         | zmq.EVENT_HANDSHAKE_FAILED_AUTH
         | zmq.EVENT_DISCONNECTED
     )
-
-
-def _encrypt(socket: zmq.Socket[bytes], keys: CurveKeys) -> None:
-    socket.curve_serverkey = keys.server_key.encode()
-    socket.curve_publickey, socket.curve_secretkey = keys.public_key.encode(), keys.secret_key.encode()

@@ -1,17 +1,18 @@
-"""The face at rest and its range, taken from the panel."""
+"""The face at rest and its range, taken from the panel; what the tracker is asked to do."""
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import bpy
-from bpy.props import FloatProperty
+from bpy.props import EnumProperty, FloatProperty
 
 from ..bl import live
 from ..bl.changes import touch
 from ..bl.sampling import clear
 from ..core.errors import AddonError
-from .base import NeedsCharacter, active_character
+from .base import NeedsCharacter, Operator, active_character
 
 
 class _Look(NeedsCharacter):
@@ -68,4 +69,39 @@ class ClearCalibration(NeedsCharacter, bpy.types.Operator):
         touch()
 
 
-CLASSES: Final = (TakeNeutral, TakeRange, ClearCalibration)
+class AskTracker(Operator, bpy.types.Operator):
+    """Ask the tracker itself, for everybody who listens to it; it answers in the Stream panel"""
+
+    bl_idname = "rdr_live.ask_tracker"
+    bl_label = "Ask the Tracker"
+
+    command: EnumProperty(
+        name="Command",
+        items=[
+            ("neutral", "Take Neutral", "What is seen in the next second is the face at rest"),
+            ("clear_neutral", "Clear Neutral", "Forget the face at rest"),
+            ("start", "Start", "Track"),
+            ("stop", "Stop", "Let go of the camera"),
+            ("status", "Status", "Tell what it does"),
+        ],
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Say whether there is a connection, and nothing is being asked."""
+        current = live.session()
+        if current is None:
+            cls.poll_message_set("Connect first")
+            return False
+        return not current.control.waiting
+
+    def run(self, context: Any) -> str:
+        """Ask; `said` of the connection has the answer later."""
+        current = live.session()
+        if current is None:
+            raise AddonError("connect first")
+        current.control.ask(self.command, time.monotonic())
+        return f"asked {current.control.address}"
+
+
+CLASSES: Final = (TakeNeutral, TakeRange, ClearCalibration, AskTracker)

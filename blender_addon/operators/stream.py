@@ -24,7 +24,7 @@ class Connect(Operator, bpy.types.Operator):
     def run(self, context: Any) -> str:
         """Connect."""
         chosen = preferences()
-        session = live.connect(chosen.address, curve_keys(), chosen.rate_hz)
+        session = live.connect(chosen.address, curve_keys(), chosen.rate_hz, chosen.control_address)
         return f"listening to {session.receiver.address}"
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import bpy
 
 from ..bl import live
+from ..bl.diagnose import Finding
 from ..operators.stream import draw_findings
 from ..preferences import preferences
 
@@ -42,8 +43,13 @@ class StreamPanel(Tab, bpy.types.Panel):
         row.operator("rdr_live.disconnect", icon="X")
         row.operator("rdr_live.diagnose", icon="VIEWZOOM", text="")
         draw_findings(layout.box(), [live.health()])  # type: ignore[list-item]
-        if current is not None:
-            draw_numbers(layout.box(), current)
+        if current is None:
+            return
+        draw_numbers(layout.box(), current)
+        row = layout.row(align=True)
+        row.operator_menu_enum("rdr_live.ask_tracker", "command", text="Tracker")
+        if current.control.said:
+            draw_findings(layout.box(), [Finding("good", current.control.said)])
 
 
 def draw_numbers(box: Any, current: Any) -> None:

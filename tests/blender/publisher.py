@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import made_up_face as face
 
+from avatar_bridge.control_messages import Done
+from avatar_bridge.control_server import ControlServer
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.publisher import Publisher
 from rdr_core.geometry.rotation import quaternion_from_euler
@@ -45,9 +47,11 @@ def frame_of(session: str, seq: int, face_id: int = 0, tracked: bool = True, tim
 
 def main() -> None:
     """Publish until standard input ends."""
-    publisher = Publisher(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:*")
+    free = "tcp://127.0.0.1:*"
+    publisher = Publisher(free)
     session = publisher.session
-    print(publisher.endpoint, flush=True)
+    control = ControlServer(lambda request: Done(what=f"asked for {request.command}, {request.seconds:g} s"), free)
+    print(publisher.endpoint, control.endpoint, flush=True)
     for line in sys.stdin:
         command, *words = line.split()
         if command == "wait":
@@ -68,6 +72,7 @@ def main() -> None:
             session = words[0]
         print("done", flush=True)
     publisher.close()
+    control.close()
 
 
 if __name__ == "__main__":

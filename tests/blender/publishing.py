@@ -10,17 +10,16 @@ from pathlib import Path
 class PublisherProcess:
     """tests/blender/publisher.py under the tracker's own Python."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self) -> None:
         python = os.environ["RDR_PYTHON"]
         self._process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("publisher.py")), *arguments],
+            [python, str(Path(__file__).with_name("publisher.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self._process.stdout is not None
-        self.endpoint = self._process.stdout.readline().strip()
-        assert self.endpoint.startswith("tcp://"), "the publisher did not start"
+        self.endpoint, self.control = self._process.stdout.readline().split()
 
     def tell(self, command: str) -> None:
         """Have something done, and wait until it is."""

@@ -303,3 +303,13 @@ def test_memory_stays_flat_over_many_ticks(addon: Addon, publisher: PublisherPro
     tick_until(lambda: addon("bl.live").stats().frames == 1300)
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kb < 8_000, grown_kb
+
+
+def test_the_tracker_is_asked_and_answers(addon: Addon, publisher: PublisherProcess) -> None:
+    preferences().control_address = publisher.control
+    session = connect(publisher)
+    assert bpy.ops.rdr_live.ask_tracker(command="neutral") == {"FINISHED"}
+    assert not bpy.ops.rdr_live.ask_tracker.poll()  # one thing at a time
+    tick_until(lambda: not session.control.waiting)
+    assert session.control.said == "asked for neutral, 1 s"
+    preferences().property_unset("control_address")
