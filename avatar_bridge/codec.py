@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Final
@@ -28,6 +29,11 @@ _REPLIES: Final[dict[str, type[Any]]] = {
     "refused": Refused,
 }
 _KIND_OF: Final = {cls: kind for kinds in (_STREAM, _REQUESTS, _REPLIES) for kind, cls in kinds.items()}
+_NAMES: Final = {cls: tuple(field.name for field in fields(cls)) for cls in _KIND_OF}
+_REQUIRED: Final = {
+    cls: frozenset(f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING)
+    for cls in _KIND_OF
+}
 _LIMITS: Final = {
     "max_str_len": 4096,
     "max_bin_len": 4096,
@@ -39,15 +45,14 @@ _LIMITS: Final = {
 
 def encode(message: Message | Request | Reply) -> bytes:
     """Return the bytes of a message, one ZeroMQ frame. Raises WireError where they exceed 64 KiB."""
-    wire: dict[str, Any] = {"v": PROTOCOL_VERSION, "kind": _KIND_OF[type(message)]}
-    for field in fields(message):
-        value = getattr(message, field.name)
-        if value is not None:  # an optional value that is not there has no key
-            wire[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
-    payload: bytes = msgpack.packb(wire, use_single_float=True)
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise WireError(f"a message may have {MAX_MESSAGE_BYTES} bytes, got {len(payload)}")
-    return payload
+    return _packed(_wire(message))
+
+
+def encode_now(message: Message) -> tuple[bytes, int]:
+    """Return the bytes of a message that is sent now, and its publish_time_ns, taken when all else is done."""
+    wire = _wire(message)
+    wire["publish_time_ns"] = time.time_ns()
+    return _packed(wire), wire["publish_time_ns"]
 
 
 def decode(payload: bytes) -> Message:
@@ -68,6 +73,22 @@ def decode_reply(payload: bytes) -> Reply:
     return reply
 
 
+def _wire(message: Message | Request | Reply) -> dict[str, Any]:
+    wire: dict[str, Any] = {"v": PROTOCOL_VERSION, "kind": _KIND_OF[type(message)]}
+    for name in _NAMES[type(message)]:
+        value = getattr(message, name)
+        if value is not None:  # an optional value that is not there has no key
+            wire[name] = value.tolist() if isinstance(value, np.ndarray) else value
+    return wire
+
+
+def _packed(wire: dict[str, Any]) -> bytes:
+    payload: bytes = msgpack.packb(wire, use_single_float=True)
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise WireError(f"a message may have {MAX_MESSAGE_BYTES} bytes, got {len(payload)}")
+    return payload
+
+
 def _decode(payload: bytes, kinds: Mapping[str, type[Any]]) -> Any:
     wire = _unpack(payload)
     version, kind = wire.get("v"), wire.get("kind")
@@ -78,11 +99,11 @@ def _decode(payload: bytes, kinds: Mapping[str, type[Any]]) -> Any:
     cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise WireError(f"kind must be one of {', '.join(kinds)}, got {kind!r:.40}")
-    values = {field.name: wire[field.name] for field in fields(cls) if field.name in wire}
-    missing = [field.name for field in fields(cls) if field.name not in values and _is_required(field)]
-    if missing:
-        raise WireError(f"{kind} lacks {', '.join(missing)}")
-    return cls(**values)
+    if not _REQUIRED[cls] <= wire.keys():
+        raise WireError(
+            f"{kind} lacks {', '.join(name for name in _NAMES[cls] if name in _REQUIRED[cls] - wire.keys())}"
+        )
+    return cls(**{name: wire[name] for name in _NAMES[cls] if name in wire})
 
 
 def _unpack(payload: bytes) -> dict[str, Any]:
@@ -98,7 +119,3 @@ def _unpack(payload: bytes) -> dict[str, Any]:
     if not isinstance(wire, dict):
         raise WireError(f"a message must be one msgpack map, got {type(wire).__name__}")
     return wire
-
-
-def _is_required(field: Any) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING

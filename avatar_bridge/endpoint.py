@@ -28,6 +28,18 @@ def port_of(endpoint: str) -> str | None:
     return tcp["port"] if tcp else None
 
 
+def control_endpoint(endpoint: str) -> str:
+    """Return where the control socket of a stream is unless told otherwise: at the next port, or beside its file."""
+    port = port_of(check_endpoint(endpoint))
+    if port is None:
+        return f"{endpoint}.control"
+    if port in {"*", "0"}:
+        return endpoint
+    if port == "65535":
+        raise StreamError("there is no port after 65535 for the control socket: give it one with --control")
+    return f"{endpoint.removesuffix(port)}{int(port) + 1}"
+
+
 def is_local(endpoint: str) -> bool:
     """Say whether only programs of this machine can reach the endpoint."""
     tcp = _TCP.fullmatch(endpoint)

@@ -74,6 +74,8 @@ class FaceFrame:
     """(68, 2) image px, jaw on the visible contour; None: not sent."""
     user: str | None = None
     """Name of the user model in use; None: the default face."""
+    source_time_ns: int | None = None
+    """When the picture is shown in the file it comes from, ns since the file's start; None: it comes from a camera."""
 
     def __post_init__(self) -> None:
         size = self.source_size_px
@@ -95,6 +97,7 @@ class FaceFrame:
             "scale_px_per_cm": check_real("scale_px_per_cm", self.scale_px_per_cm, 0, MAX_PIXELS),
             "landmarks_px": _optional_landmarks(self.landmarks_px),
             "user": _optional_user(self.user),
+            "source_time_ns": _optional_time(self.source_time_ns),
         }
         if checked["tracked"] and not checked["scale_px_per_cm"]:
             raise WireError(f"scale_px_per_cm of a tracked face must be over 0, got {self.scale_px_per_cm!r}")
@@ -104,6 +107,13 @@ class FaceFrame:
         if not isinstance(other, FaceFrame):
             return NotImplemented
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    def sent_at(self, time_ns: int) -> FaceFrame:
+        """Return the frame as sent at a time; its other values were checked and are not again."""
+        sent = object.__new__(FaceFrame)
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        _set_all(sent, values | {"publish_time_ns": time_ns})
+        return sent
 
     @classmethod
     def from_tracked_face(
@@ -116,6 +126,7 @@ class FaceFrame:
         source_size_px: tuple[int, int],
         with_landmarks: bool = True,
         user: str | None = None,
+        source_time_ns: int | None = None,
     ) -> FaceFrame:
         """Return the message for a tracked face; publish_time_ns is left to the publisher."""
         prediction, pose = face.prediction, face.prediction.pose
@@ -137,6 +148,7 @@ class FaceFrame:
             scale_px_per_cm=pose.scale_px_per_cm,
             landmarks_px=prediction.shape if with_landmarks else None,
             user=user,
+            source_time_ns=source_time_ns,
         )
 
 
@@ -201,3 +213,7 @@ def _optional_landmarks(value: Any) -> Float32 | None:
 
 def _optional_user(value: Any) -> str | None:
     return None if value is None else check_text("user", value, 128)
+
+
+def _optional_time(value: Any) -> int | None:
+    return None if value is None else check_integer("source_time_ns", value, 0, MAX_TIME_NS)

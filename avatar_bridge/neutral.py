@@ -14,6 +14,8 @@ from rdr_core.types import Float32
 MAX_OFFSET: Final = 0.6
 """A face at rest has no coefficient over this; one that has was not at rest then, and would go dead."""
 _MIN_FRAMES: Final = 5
+_GRACE_NS: Final = 2_000_000_000
+"""How much longer a face is looked at that showed itself less often than that."""
 
 
 class Neutral:
@@ -61,7 +63,9 @@ class Neutral:
         if self._until_ns is None:
             self._until_ns = frame.capture_time_ns + round(1e9 * self._seconds)
         self._taken.setdefault(frame.face_id, deque(maxlen=10_000)).append(frame.alpha_exp)
-        if frame.capture_time_ns >= self._until_ns:
+        overdue_ns = frame.capture_time_ns - self._until_ns
+        enough = len(self._taken[frame.face_id]) >= _MIN_FRAMES
+        if overdue_ns >= (0 if enough else _GRACE_NS):
             self._settle()
 
     def _settle(self) -> None:

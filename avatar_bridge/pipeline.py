@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
 from avatar_bridge.messages import FaceFrame
+from avatar_bridge.neutral import Neutral
 from avatar_bridge.smoothing import FaceSmoother
 from rdr_core.inference.tracker import FaceTracker
 from rdr_core.types import Pose, TrackedFace
@@ -27,6 +28,8 @@ class TrackedPicture:
     """The same faces, smoothed, ready to publish."""
     milliseconds: float
     """Detecting, tracking and smoothing."""
+    raw: list[FaceFrame] = field(default_factory=list)
+    """The frames before smoothing, of the same seq: for takes."""
 
     def smoothed_faces(self) -> list[TrackedFace]:
         """Return the faces as they are published: for drawing."""
@@ -62,6 +65,52 @@ def paced(source: FrameSource) -> Iterator[CapturedFrame]:
         yield replace(captured, capture_time_ns=due)
 
 
+class Pipeline:
+    """Tracker, face at rest, smoothing; sequence numbers run over all faces of the session."""
+
+    def __init__(self, tracker: FaceTracker, smoother: FaceSmoother, session: str, user: str | None = None) -> None:
+        self.neutral = Neutral()
+        """Faces at rest, taken out of what is published."""
+        self._tracker, self._smoother, self._session, self._user = tracker, smoother, session, user
+        self._sequence = count()
+        self._frames: list[FaceFrame] = []
+
+    @property
+    def tracked(self) -> int:
+        """Number of faces that are tracked now."""
+        return sum(frame.tracked for frame in self._frames)
+
+    def track(self, captured: CapturedFrame) -> TrackedPicture:
+        """Return the faces of the next picture."""
+        started = time.perf_counter()
+        faces = self._tracker.update(captured.image_bgr, captured.capture_time_ns)
+        height, width = captured.image_bgr.shape[:2]
+        raw = [
+            FaceFrame.from_tracked_face(
+                face,
+                session=self._session,
+                seq=next(self._sequence),
+                capture_time_ns=captured.capture_time_ns,
+                source_size_px=(width, height),
+                user=self._user,
+                source_time_ns=captured.source_time_ns,
+            )
+            for face in faces
+        ]
+        self._frames = [self._smoother.smooth(self.neutral.apply(frame)) for frame in raw]
+        return TrackedPicture(captured, faces, self._frames, 1e3 * (time.perf_counter() - started), raw)
+
+    def lose(self, time_ns: int) -> list[FaceFrame]:
+        """Return the last word on faces whose pictures have stopped: not tracked any more."""
+        lost = [
+            replace(frame, seq=next(self._sequence), capture_time_ns=time_ns, tracked=False, source_time_ns=None)
+            for frame in self._frames
+            if frame.tracked
+        ]
+        self._frames = []
+        return lost
+
+
 def track_pictures(
     pictures: Iterator[CapturedFrame],
     tracker: FaceTracker,
@@ -69,64 +118,5 @@ def track_pictures(
     session: str,
     user: str | None = None,
 ) -> Iterator[TrackedPicture]:
-    """Track every picture; sequence numbers run over all faces of the session."""
-    sequence = count()
-    for captured in pictures:
-        started = time.perf_counter()
-        faces = tracker.update(captured.image_bgr, captured.capture_time_ns)
-        height, width = captured.image_bgr.shape[:2]
-        frames = [
-            smoother.smooth(
-                FaceFrame.from_tracked_face(
-                    face,
-                    session=session,
-                    seq=next(sequence),
-                    capture_time_ns=captured.capture_time_ns,
-                    source_size_px=(width, height),
-                    user=user,
-                )
-            )
-            for face in faces
-        ]
-        yield TrackedPicture(captured, faces, frames, 1e3 * (time.perf_counter() - started))
-
-
-class RunStatistics:
-    """What a run was like, for the line at its end."""
-
-    def __init__(self) -> None:
-        self.pictures = 0
-        self.with_face = 0
-        self.milliseconds: list[float] = []
-        self.face_milliseconds: list[float] = []
-        self._started = time.perf_counter()
-
-    def add(self, picture: TrackedPicture) -> None:
-        """Count a picture."""
-        tracked = [face for face in picture.faces if face.tracked]
-        self.pictures += 1
-        self.with_face += bool(tracked)
-        self.milliseconds.append(picture.milliseconds)
-        self.face_milliseconds += [face.milliseconds for face in tracked]
-
-    def summary(self) -> dict[str, float]:
-        """Return counts, rates and median times; nothing but counts where there was no picture."""
-        numbers = {"pictures": float(self.pictures), "pictures_with_face": float(self.with_face)}
-        if not self.pictures:
-            return numbers
-        numbers["found_percent"] = 100 * self.with_face / self.pictures
-        numbers["fps"] = self.pictures / (time.perf_counter() - self._started)
-        numbers["ms_per_picture_p50"] = float(np.median(self.milliseconds))
-        numbers["ms_per_picture_p95"] = float(np.quantile(self.milliseconds, 0.95))
-        if self.face_milliseconds:
-            numbers["ms_per_tracked_face_p50"] = float(np.median(self.face_milliseconds))
-        return numbers
-
-    def __str__(self) -> str:
-        numbers = self.summary()
-        if not self.pictures:
-            return "no pictures came"
-        return (
-            f"{self.pictures} pictures, a face in {numbers['found_percent']:.1f} % of them, {numbers['fps']:.1f} fps, "
-            f"{numbers['ms_per_picture_p50']:.1f} ms a picture (p95 {numbers['ms_per_picture_p95']:.1f})"
-        )
+    """Track every picture."""
+    return map(Pipeline(tracker, smoother, session, user).track, pictures)

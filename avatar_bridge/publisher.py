@@ -6,15 +6,14 @@ import logging
 import secrets
 import threading
 import time
-from dataclasses import replace
 from types import TracebackType
 from typing import Final
 
-from avatar_bridge.codec import encode
+from avatar_bridge.codec import encode_now
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.curve import CurveServer
 from avatar_bridge.errors import StreamError
-from avatar_bridge.messages import FaceFrame, Hello, Message
+from avatar_bridge.messages import FaceFrame, Hello
 from avatar_bridge.sockets import BoundSocket
 from rdr_core import __version__
 
@@ -85,14 +84,13 @@ class Publisher:
 
     def publish(self, frame: FaceFrame) -> FaceFrame:
         """Send a frame and return it as sent, with its publish_time_ns."""
-        sent = replace(frame, publish_time_ns=time.time_ns())
-        payload = encode(sent)
         with self._lock:
             if self._stop.is_set():
                 raise StreamError(f"the stream {self.endpoint} is closed already")
             self._greet()
+            payload, publish_time_ns = encode_now(frame)
             self._send(payload)
-        return sent
+        return frame.sent_at(publish_time_ns)
 
     def close(self) -> None:
         """Send what is queued for at most 0.2 s and free the endpoint."""
@@ -121,11 +119,8 @@ class Publisher:
         import zmq
 
         greet = False
-        while True:
-            try:
-                request = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                break
+        while self._socket.poll(0):
+            request = self._socket.recv(zmq.NOBLOCK)
             joins = request[:1] == b"\x01"
             greet = greet or joins
             self._subscribers = max(0, self._subscribers + (1 if joins else -1))
@@ -134,8 +129,7 @@ class Publisher:
 
     def _send_hello(self) -> None:
         self._next_hello_s = time.monotonic() + self._hello_interval_s
-        message: Message = replace(self._hello, publish_time_ns=time.time_ns())
-        self._send(encode(message))
+        self._send(encode_now(self._hello)[0])
 
     def _send(self, payload: bytes) -> None:
         import zmq

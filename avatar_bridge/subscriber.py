@@ -69,7 +69,8 @@ class Subscriber:
         messages = self._drain()
         while not messages and (left_ms := timeout_ms - start.age_ms()) > 0 and self._socket.poll(math.ceil(left_ms)):
             messages = self._drain()  # may be empty again: garbage
-        self._watch()
+        if not messages:
+            self._watch()
         return self._only_newest(messages) if self.latest_only else messages
 
     def latest(self, max_age_ms: float = 500.0) -> dict[int, FaceFrame]:
@@ -104,10 +105,9 @@ class Subscriber:
 
         messages: list[Message] = []
         for _ in range(_BATCH):
-            try:
-                parts = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
+            if not self._socket.poll(0):
                 break
+            parts = self._socket.recv_multipart(zmq.NOBLOCK)
             received = Timestamp.now()
             try:
                 if len(parts) != 1:

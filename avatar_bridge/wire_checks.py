@@ -6,6 +6,8 @@ unchanged) or raises WireError naming the field and what was got.
 
 from __future__ import annotations
 
+import math
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +21,7 @@ MAX_ANGLE_RAD: Final = float(np.float32(np.pi))
 """pi as single precision has it, a little over pi: an angle of pi must survive the wire."""
 QUATERNION_TOLERANCE: Final = 1e-3
 
+_SEQUENCES: Final = frozenset({list, tuple})
 _NUMBERS: Final = (int, float, np.integer, np.floating)
 
 
@@ -58,15 +61,18 @@ def check_text(name: str, value: Any, max_length: int, min_length: int = 1) -> s
 
 def check_array(name: str, value: Any, shape: tuple[int, ...], low: float, high: float) -> Float32:
     """Return a read-only float32 array of `shape`, finite and in [low, high], from an array or nested lists."""
-    numbers = (
-        value if isinstance(value, np.ndarray) else np.asarray(_flat(name, value, shape), np.float64).reshape(shape)
-    )
-    if numbers.shape != shape or numbers.dtype.kind not in "fiu":
-        raise WireError(f"{name} must be numbers of shape {shape}, got shape {numbers.shape} of {numbers.dtype}")
-    if not ((numbers >= low) & (numbers <= high)).all():  # false for NaN, too
-        bad = numbers[~((numbers >= low) & (numbers <= high))].flat[0]
+    if isinstance(value, np.ndarray):
+        if value.shape != shape or value.dtype.kind not in "fiu":
+            raise WireError(f"{name} must be numbers of shape {shape}, got shape {value.shape} of {value.dtype}")
+        flat = value.ravel().tolist()
+    else:
+        flat = _flat(name, value, shape)
+    # Plain lists: each step of numpy costs more than these all together, and every frame that comes passes here.
+    # min and max leave out a NaN unless it is the first, the sum does not.
+    if not (low <= min(flat) and max(flat) <= high) or math.isnan(sum(flat)):
+        bad = next(number for number in flat if not low <= number <= high)
         raise WireError(f"{name} must hold finite numbers in {low:g}..{high:g}, got {bad:g}")
-    checked = numbers.astype(np.float32)
+    checked = np.array(flat, np.float32).reshape(shape)
     checked.setflags(write=False)
     return checked
 
@@ -74,7 +80,7 @@ def check_array(name: str, value: Any, shape: tuple[int, ...], low: float, high:
 def check_quaternion(name: str, value: Any) -> Float32:
     """Return a read-only (4,) float32 unit quaternion; a length off by up to 1e-3 is put right."""
     quaternion = check_array(name, value, (4,), -1 - QUATERNION_TOLERANCE, 1 + QUATERNION_TOLERANCE)
-    length = float(np.linalg.norm(quaternion.astype(np.float64)))
+    length = math.hypot(*quaternion.tolist())
     if abs(length - 1) > QUATERNION_TOLERANCE:
         raise WireError(f"{name} must be of length 1 within {QUATERNION_TOLERANCE:g}, got {length:.6g}")
     if abs(length - 1) < 1e-6:  # as good as single precision has it; normalising again would only shuffle last bits
@@ -85,16 +91,18 @@ def check_quaternion(name: str, value: Any) -> Float32:
 
 
 def _flat(name: str, value: Any, shape: tuple[int, ...]) -> list[Any]:
-    """Return the numbers of nested lists of `shape` in one list."""
-    if not isinstance(value, list | tuple) or len(value) != shape[0]:
-        got = f"{len(value)} values" if isinstance(value, list | tuple) else _brief(value)
-        raise WireError(f"{name} must be a list of {shape[0]}, got {got}")
-    if len(shape) > 1:
-        return [number for row in value for number in _flat(name, row, shape[1:])]
-    if any(isinstance(number, bool) or not isinstance(number, _NUMBERS) for number in value):
-        wrong = next(n for n in value if isinstance(n, bool) or not isinstance(n, _NUMBERS))
-        raise WireError(f"{name} must hold numbers, got {_brief(wrong)}")
-    return list(value)
+    """Return the numbers of nested lists of `shape` in one list, without a step in Python for each of them."""
+    rows = [value]
+    for length in shape:
+        if not all(map(_SEQUENCES.__contains__, map(type, rows))) or set(map(len, rows)) != {length}:
+            wrong = next(row for row in rows if type(row) not in _SEQUENCES or len(row) != length)
+            got = f"{len(wrong)} values" if type(wrong) in _SEQUENCES else _brief(wrong)
+            raise WireError(f"{name} must be a list of {length}, got {got}")
+        rows = list(chain.from_iterable(rows))
+    for kind in set(map(type, rows)) - {int, float}:
+        if kind is bool or not issubclass(kind, _NUMBERS):
+            raise WireError(f"{name} must hold numbers, got {_brief(next(n for n in rows if type(n) is kind))}")
+    return rows
 
 
 def _brief(value: Any) -> str:

@@ -1,5 +1,8 @@
 """One sender, many receivers: `python -m benchmarks.stream`. Losses, latency, memory; one receiver may be frozen.
 
+`received` is when the bytes are there, `in_hand` when the frame is read and checked. The floor is plain ZeroMQ, bytes
+in the size of a frame and nothing done with them, right after: on a machine with few cores most of it is waking up.
+
 Real processes and sockets on this machine. A receiver is frozen with SIGSTOP for a part of the time, to show that the
 others do not notice.
 """
@@ -10,16 +13,19 @@ import argparse
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from avatar_bridge.clock import Timestamp
 from avatar_bridge.fake import FakeFace
-from avatar_bridge.messages import FaceFrame
+from avatar_bridge.messages import FaceFrame, Message
 from avatar_bridge.publisher import Publisher
 from avatar_bridge.subscriber import Subscriber
 from benchmarks.latency import machine
@@ -27,6 +33,8 @@ from benchmarks.latency import machine
 _PREPARED = 240
 """Frames that are made before, so that the sender's time is that of sending."""
 _SETTLE_S = 2.0
+_FRAME_BYTES = 1260
+"""Of a frame with landmarks."""
 
 
 def resident_mb(process: int | str = "self") -> float:
@@ -35,44 +43,104 @@ def resident_mb(process: int | str = "self") -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+class TimedSubscriber(Subscriber):
+    """Keeps when each frame came."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
+        self.latencies_ms = array("f")
+
+    def _take(self, message: Message, received: Timestamp) -> None:
+        super()._take(message, received)
+        if isinstance(message, FaceFrame):
+            self.latencies_ms.append((received.unix_ns - message.publish_time_ns) / 1e6)
+
+
 def receive(endpoint: str, idle_s: float) -> dict[str, Any]:
     """Receive until nothing comes any more; return what came."""
-    latencies_ms: list[float] = []
+    in_hand_ms = array("f")
     memory: list[float] = []
-    with Subscriber(endpoint) as stream:
+    with TimedSubscriber(endpoint) as stream:
         last = time.monotonic()
-        print("ready", flush=True)
         while time.monotonic() - last < idle_s:
             for message in stream.poll(200):
                 if isinstance(message, FaceFrame):
                     last = time.monotonic()
-                    latencies_ms.append((time.time_ns() - message.publish_time_ns) / 1e6)
+                    in_hand_ms.append((time.time_ns() - message.publish_time_ns) / 1e6)
                     if message.seq % 240 == 0:
                         memory.append(resident_mb())
         stats = stream.stats()
     return {
         "frames": stats.frames,
         "missed": stats.missed,
-        "p50_ms": float(np.percentile(latencies_ms, 50)),
-        "p95_ms": float(np.percentile(latencies_ms, 95)),
-        "p99_ms": float(np.percentile(latencies_ms, 99)),
-        "max_ms": float(np.max(latencies_ms)),
+        "received_ms": percentiles(stream.latencies_ms),
+        "in_hand_ms": percentiles(in_hand_ms),
         "memory_mb": [memory[len(memory) // 5], memory[-1]],
     }
+
+
+def receive_raw(endpoint: str, idle_s: float) -> dict[str, Any]:
+    """The floor: receive bytes with nothing of ours, the first eight of which say when they were sent."""
+    import zmq
+
+    received_ms = array("f")
+    context: zmq.Context[Any] = zmq.Context()
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    socket.connect(endpoint)
+    while socket.poll(1000 * idle_s):
+        payload = socket.recv()
+        received_ms.append((time.time_ns() - struct.unpack("<q", payload[:8])[0]) / 1e6)
+    return {"received_ms": percentiles(received_ms)}
+
+
+def percentiles(values: array[float]) -> dict[str, float]:
+    """Return what is read of latencies."""
+    return {f"p{p}": round(float(np.percentile(values, p)), 3) for p in (50, 95, 99, 100)}
+
+
+def run_raw(seconds: float, rate_hz: float, receivers: int) -> dict[str, Any]:
+    """Send bytes in the size of a frame with plain ZeroMQ: what this machine can do at best."""
+    import zmq
+
+    context: zmq.Context[Any] = zmq.Context()
+    socket = context.socket(zmq.XPUB)
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each of them is heard
+    port = socket.bind_to_random_port("tcp://127.0.0.1")
+    readers = _start(receivers, "--receive-raw", f"tcp://127.0.0.1:{port}")
+    for _ in readers:
+        socket.recv()
+    time.sleep(_SETTLE_S)
+    start = time.monotonic()
+    for n in range(round(seconds * rate_hz)):
+        time.sleep(max(0.0, start + n / rate_hz - time.monotonic()))
+        socket.send(struct.pack("<q", time.time_ns()) + bytes(_FRAME_BYTES - 8))
+    results = _results(readers)
+    socket.close(linger=0)
+    context.term()
+    return {"receivers": results}
+
+
+def _start(count: int, *arguments: str) -> list[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "benchmarks.stream", *arguments]
+    return [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+
+
+def _results(readers: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    return [json.loads(reader.communicate()[0].splitlines()[-1]) for reader in readers]
 
 
 def run(seconds: float, rate_hz: float, receivers: int, freeze: bool) -> dict[str, Any]:
     """Send for so long; return counts of both ends."""
     with Publisher("tcp://127.0.0.1:*") as publisher:
-        command = [sys.executable, "-m", "benchmarks.stream", "--receive", publisher.endpoint]
-        readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(receivers)]
+        readers = _start(receivers, "--receive", publisher.endpoint)
         while publisher.subscribers < receivers:
             time.sleep(0.05)
         time.sleep(_SETTLE_S)
         frames = [FakeFace().frame(publisher.session, 0, 0, n / rate_hz) for n in range(_PREPARED)]
         frozen = readers[0] if freeze else None
         sending_ms, memory = _send(publisher, frames, seconds, rate_hz, frozen)
-        results = [json.loads(reader.communicate()[0].splitlines()[-1]) for reader in readers]
+        results = _results(readers)
     return {
         "sent": len(sending_ms),
         "send_p50_ms": float(np.percentile(sending_ms, 50)),
@@ -115,12 +183,15 @@ def main() -> None:
     parser.add_argument("--freeze", action="store_true", help="stop receiver 0 (SIGSTOP) for a third of the time")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--receive", help=argparse.SUPPRESS)
+    parser.add_argument("--receive-raw", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.receive:
-        print(json.dumps(receive(options.receive, idle_s=5)))
+    if options.receive or options.receive_raw:
+        come = receive(options.receive, 5) if options.receive else receive_raw(options.receive_raw, 5)
+        print(json.dumps(come))
         return
     result = run(options.seconds, options.rate, options.receivers, options.freeze)
-    result = {"machine": machine(), "seconds": options.seconds, "rate_hz": options.rate} | result
+    floor = run_raw(min(options.seconds, 30), options.rate, options.receivers)
+    result = {"machine": machine(), "seconds": options.seconds, "rate_hz": options.rate} | result | {"floor": floor}
     print(json.dumps(result, indent=1))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

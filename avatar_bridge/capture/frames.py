@@ -27,6 +27,8 @@ class CapturedFrame:
     """Position in the source, from 0; a camera counts all its pictures, so a gap is one that nobody took."""
     name: str
     """For messages to people: file name or camera."""
+    source_time_ns: int | None = None
+    """Since the start of the file, by its own timestamps; None: of a camera."""
 
 
 class FrameSource(ABC):

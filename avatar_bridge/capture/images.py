@@ -50,7 +50,8 @@ class ImageFolderSource(FrameSource):
                     raise
                 _log.warning("left out: %s", error)
                 continue
-            yield CapturedFrame(image, self._base_time_ns + round(index * 1e9 / self.rate_hz), index, path.name)
+            time_ns = round(index * 1e9 / self.rate_hz)
+            yield CapturedFrame(image, self._base_time_ns + time_ns, index, path.name, time_ns)
 
 
 def read_picture(path: Path) -> UInt8:

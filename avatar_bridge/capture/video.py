@@ -62,7 +62,7 @@ class VideoSource(FrameSource):
                     time_ns = _time_ns(frame, start_ns)
                     if time_ns is None or time_ns <= previous_ns:  # a file without good times
                         time_ns = previous_ns + interval_ns if index else 0
-                    yield CapturedFrame(_upright(frame), self._base_time_ns + time_ns, index, self.name)
+                    yield CapturedFrame(_upright(frame), self._base_time_ns + time_ns, index, self.name, time_ns)
                     index, previous_ns = index + 1, time_ns
         except av.FFmpegError as error:
             of = f" of {self.frame_count}" if self.frame_count else ""

@@ -18,10 +18,11 @@ from avatar_bridge.demo.listeners import AvatarListener, Listener, RecordingList
 from avatar_bridge.demo.performance import RATE_HZ, Performance, perform, render_clip
 from avatar_bridge.demo.truth import compare
 from avatar_bridge.errors import StreamError
-from avatar_bridge.pipeline import RunStatistics, TrackedPicture, paced, track_pictures
+from avatar_bridge.pipeline import TrackedPicture, paced, track_pictures
 from avatar_bridge.preview.compose import side_by_side
 from avatar_bridge.preview.overlay import draw_overlay
 from avatar_bridge.publisher import Publisher
+from avatar_bridge.run_statistics import RunStatistics
 from avatar_bridge.smoothing import FaceSmoother
 from avatar_bridge.video_writer import VideoWriter
 from rdr_core.errors import NoFaceError

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from avatar_bridge.cli.status import status_line
+from avatar_bridge.cli.stream import open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import AvatarError, StreamError
 from avatar_bridge.messages import FaceFrame
@@ -24,6 +25,7 @@ def preview(
     face: int | None = None,
     wait: float = 10.0,
     idle: float = 5.0,
+    server_key: str | None = None,
 ) -> None:
     """Show the avatar that a stream drives: in a window, or without a display as a video or picture.
 
@@ -40,6 +42,7 @@ def preview(
         face: Only the face with this id; default: the first that comes.
         wait: Give up when no face is heard of for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
+        server_key: The sender's public key where it is on another machine (rdr keys).
     """
     if out is not None:
         if out.suffix.lower() not in (".mp4", ".png"):
@@ -50,7 +53,7 @@ def preview(
     live = out is None or out.suffix.lower() == ".png"
     with (
         AvatarRenderer(default_avatar(), size, size) as renderer,  # takes seconds, in which nobody would receive
-        Subscriber(endpoint, latest_only=live) as stream,
+        open_stream(endpoint, server_key, latest_only=live) as stream,
         status_line(None) as show,
     ):
         show(0, f"waiting for a face on {endpoint}")

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from avatar_bridge.cli.status import status_line
+from avatar_bridge.cli.stream import open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame
@@ -21,6 +22,7 @@ def record(
     seconds: float | None = None,
     wait: float = 10.0,
     idle: float = 5.0,
+    server_key: str | None = None,
 ) -> None:
     """Write everything that a stream sends to a take, until it ends, --seconds are over, or Ctrl-C.
 
@@ -34,19 +36,20 @@ def record(
         seconds: Stop after this long.
         wait: Give up when no stream is heard for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
+        server_key: The sender's public key where it is on another machine (rdr keys).
     """
     from avatar_bridge.recording import Recorder
-    from avatar_bridge.subscriber import Subscriber
+    from avatar_bridge.recording.facts import facts_of_stream
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    with Subscriber(endpoint) as stream, status_line(None) as show:
+    with open_stream(endpoint, server_key) as stream, status_line(None) as show:
         show(0, f"waiting for a stream on {endpoint}")
         first = stream.poll(1e3 * wait)
         if not first:
             raise StreamError(f"no stream on {endpoint} within {wait:g} s: start one with rdr track")
         end = time.monotonic() + (seconds if seconds is not None else float("inf"))
         last = time.monotonic()
-        with Recorder(out, first[0].session, source=endpoint) as take:
+        with Recorder(out, first[0].session, source=endpoint, facts=facts_of_stream(stream.hello)) as take:
             messages = first
             with suppress(KeyboardInterrupt):
                 while time.monotonic() < end and time.monotonic() - last < idle:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -15,7 +16,8 @@ import tyro
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
-from avatar_bridge.pipeline import RunStatistics, TrackedPicture
+from avatar_bridge.errors import RecordingError
+from avatar_bridge.pipeline import TrackedPicture
 from rdr_core.types import UInt8
 
 
@@ -23,6 +25,9 @@ def track(
     source: Annotated[str, tyro.conf.Positional] = "0",
     endpoint: str = DEFAULT_ENDPOINT,
     publish: bool = True,
+    control: str | None = None,
+    insecure: bool = False,
+    takes: Path = Path("takes"),
     record: Path | None = None,
     overlay: Path | None = None,
     smoothing: str = "normal",
@@ -44,7 +49,10 @@ def track(
     Args:
         source: Camera number, video file, picture or folder of pictures.
         endpoint: Where to publish; rdr preview and Blender connect to it.
-        publish: Stream over ZeroMQ.
+        publish: Stream over ZeroMQ, and answer rdr control.
+        control: Where rdr control asks; by default the port after the endpoint's.
+        insecure: Let other machines connect without keys.
+        takes: Folder of the takes that rdr control records.
         record: Also write a take (.mcap).
         overlay: Also write a video with landmarks, mesh, axes and bars drawn in (.mp4).
         smoothing: off, light, normal or strong; for a region of its own REGION=LEVEL, as in normal,eyes=light.
@@ -57,60 +65,85 @@ def track(
         threads: CPU threads of the network.
     """
     from avatar_bridge.capture import open_source
+    from avatar_bridge.cli.stream import sender_keys
     from avatar_bridge.config import SmoothingConfig
+    from avatar_bridge.control_server import ControlServer
+    from avatar_bridge.endpoint import control_endpoint
     from avatar_bridge.filter_trials import region_lags_ms
-    from avatar_bridge.pipeline import track_pictures
+    from avatar_bridge.messages import Hello
+    from avatar_bridge.pipeline import Pipeline
     from avatar_bridge.publisher import Publisher
-    from avatar_bridge.recording import Recorder
+    from avatar_bridge.recording.facts import facts_of_run
+    from avatar_bridge.recording.run_takes import RunTakes
+    from avatar_bridge.service import TrackService
     from avatar_bridge.smoothing import FaceSmoother
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
-    from rdr_core.inference.weights import load_predictor
+    from rdr_core.inference.weights import find_network, load_predictor
+    from rdr_core.interrupt import on_interrupt
 
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
     )
-    statistics = RunStatistics()
     with ExitStack() as stack:
-        video = stack.enter_context(open_source(source))
-        for path in (record, overlay):
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-        publisher = stack.enter_context(Publisher(endpoint)) if publish else None
-        session = publisher.session if publisher else "file"
-        if publisher:
-            publisher.describe(replace(publisher.hello, rate_hz=video.rate_hz, faces=max_faces))
+        video = stack.enter_context(open_source(source, lasting=True))
+        keys = sender_keys(endpoint, insecure) if publish else None
+        publisher = stack.enter_context(Publisher(endpoint, curve=keys, insecure=insecure)) if publish else None
+        hello = replace(publisher.hello if publisher else Hello(session="file"), rate_hz=video.rate_hz, faces=max_faces)
+        facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
+        run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
+        if record:
+            run_takes.start(record)
+        if overlay:
+            overlay.parent.mkdir(parents=True, exist_ok=True)
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
-        take = stack.enter_context(Recorder(record, session, source=video.name)) if record else None
+        service = TrackService(
+            video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
+        )
+        if publisher:
+            publisher.describe(hello)
+            asked_at = control or control_endpoint(publisher.endpoint)
+            stack.enter_context(ControlServer(service.answer, asked_at, sender_keys(asked_at, insecure), insecure))
         show = stack.enter_context(status_line(video.frame_count))
         if publisher:
             show(0, f"publishing {video.name} on {publisher.endpoint}; see it with rdr preview")
-        pictures = track_pictures(limited(video, fast, seconds), tracker, FaceSmoother(smooth), session)
-        with suppress(KeyboardInterrupt):  # the usual way to end it: what was written is finished
-            for picture in pictures:
-                sent = [publisher.publish(frame) for frame in picture.frames] if publisher else picture.frames
-                if take:
-                    for frame in sent:
-                        take.write(frame)
-                if drawn:
-                    drawn.write(draw(picture), picture.captured.capture_time_ns)
-                statistics.add(picture)
-                show(1, f"{statistics}; {len(picture.faces)} face(s)")
-    print(statistics)
+        stack.enter_context(on_interrupt(service.quit))  # the usual way to end it: what was written is finished
+        for picture in service.run(limited(arrivals(video, fast), seconds)):
+            if picture is None:
+                show(0, service.trouble or f"{video.name} is stopped; rdr control start goes on")
+                continue
+            if drawn:
+                drawn.write(draw(picture), picture.captured.capture_time_ns)
+            show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
+    print(service.statistics)
     lags = region_lags_ms(smooth, video.rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in (record, overlay):
-        if path is not None:
-            print(f"wrote {path}")
+    for path in [*run_takes.written, *([overlay] if overlay else [])]:
+        print(f"wrote {path}")
+    if run_takes.broken:
+        names = ", ".join(map(str, run_takes.broken))
+        raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
-def limited(source: FrameSource, fast: bool, seconds: float | None) -> Iterator[CapturedFrame]:
-    """Pictures at the source's pace, or as fast as they can be had, for at most some seconds."""
+def complain(line: str) -> None:
+    """Say at once what is wrong with the take."""
+    print(f"error: {line}", file=sys.stderr)
+
+
+def arrivals(source: FrameSource, fast: bool) -> Iterator[CapturedFrame | None]:
+    """Pictures at the source's pace, or as fast as they can be had; None now and then while a camera gives none."""
+    from avatar_bridge.capture.lasting import LastingSource
     from avatar_bridge.pipeline import paced
 
-    pictures = iter(source) if fast else paced(source)
+    if isinstance(source, LastingSource):
+        return source.frames()
+    return iter(source) if fast else paced(source)
+
+
+def limited(pictures: Iterator[CapturedFrame | None], seconds: float | None) -> Iterator[CapturedFrame | None]:
+    """Pictures for at most some seconds."""
     if seconds is None:
         return pictures
     end = time.monotonic() + seconds

@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from rdr_core.errors import ConfigError
+from rdr_core.interrupt import on_interrupt
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.batches import Batch, Sampler, network_pixels
@@ -149,8 +149,9 @@ class _Run:
         module = self._parallel()
         batches = stream(self.sampler, self.first, config.workers, pin=self.device.type == "cuda")
         pending: _Pending | None = None
+        interrupted = threading.Event()
         try:
-            with deaths_in_one_line(), _interrupt() as interrupted:
+            with deaths_in_one_line(), on_interrupt(interrupted.set):
                 self.network.train()
                 stop = False
                 while self.done < config.steps and not stop:
@@ -237,26 +238,6 @@ class _Run:
         save_checkpoint(self.last, self.network_config, state | optimizer_tensors(self.optimizer), facts)
         weights = self.run_dir / "weights.safetensors"
         save_checkpoint(weights, self.network_config, prefixed("network.", self.average), facts)
-
-
-@contextmanager
-def _interrupt() -> Iterator[threading.Event]:
-    """Make Ctrl-C wait for the end of a step, which a checkpoint must not cut in two; a second one does not wait."""
-    asked = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if before == signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _waiting(log: Log | None) -> AbstractContextManager[None]:

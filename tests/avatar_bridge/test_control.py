@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -21,6 +24,9 @@ from avatar_bridge.curve import CurveClient, CurveServer, new_key_pair
 from avatar_bridge.errors import BridgeError, ControlError, StreamError, WireError
 from avatar_bridge.messages import Hello
 
+GOLDEN: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "golden" / "control_v1.json").read_text(encoding="utf-8")
+)["messages"]
 ANY_PORT = "tcp://127.0.0.1:*"
 STATUS = Status(
     state="tracking",
@@ -267,3 +273,12 @@ def test_any_error_can_be_said() -> None:
     assert readable("a\nb\tc") == "a b c"
     assert readable("") == "no reason was given"
     assert len(readable("x" * 5000)) == 1024
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=[case["name"] for case in GOLDEN])
+def test_golden_bytes(case: dict[str, Any]) -> None:
+    payload = bytes.fromhex(case["hex"])
+    read = decode_request if msgpack.unpackb(payload)["kind"] == "request" else decode_reply
+    message = read(payload)
+    assert {name: value for name, value in asdict(message).items() if value is not None} == case["values"]
+    assert encode(message) == payload

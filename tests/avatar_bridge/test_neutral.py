@@ -59,7 +59,7 @@ def test_lost_faces_and_glimpses_do_not_count(make_frame: MakeFrame) -> None:
     for seq in range(10):
         neutral.apply(make_frame(seq, tracked=False, alpha_exp=np.full(46, 0.5)))
     assert neutral.taking
-    for seq in (10, 20):
+    for seq in (10, 100):
         neutral.apply(make_frame(seq, alpha_exp=np.full(46, 0.5)))
     assert not neutral.taking
     assert not neutral.set
@@ -75,3 +75,13 @@ def test_a_grimace_does_not_make_the_face_go_dead(make_frame: MakeFrame) -> None
     neutral.clear()
     assert not neutral.set
     assert neutral.apply(make_frame(9)) == make_frame(9)
+
+
+def test_a_slow_camera_is_looked_at_until_there_is_enough(make_frame: MakeFrame) -> None:
+    neutral = Neutral()
+    neutral.take(0.05)
+    for seq in range(4):
+        neutral.apply(make_frame(seq, alpha_exp=np.full(46, 0.2)))
+    assert neutral.taking
+    neutral.apply(make_frame(4, alpha_exp=np.full(46, 0.2)))
+    assert (neutral.taking, neutral.set) == (False, True)

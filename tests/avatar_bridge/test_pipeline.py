@@ -14,7 +14,8 @@ import skimage.data
 
 from avatar_bridge.capture import CapturedFrame, FrameSource, ImageFolderSource
 from avatar_bridge.config import SmoothingConfig
-from avatar_bridge.pipeline import RunStatistics, TrackedPicture, paced, track_pictures
+from avatar_bridge.pipeline import TrackedPicture, paced, track_pictures
+from avatar_bridge.run_statistics import RunStatistics
 from avatar_bridge.smoothing import FaceSmoother
 from rdr_core.inference.detector import FaceDetector
 from rdr_core.inference.tracker import FaceTracker, TrackerConfig

@@ -16,7 +16,7 @@ import zmq
 
 from avatar_bridge.codec import encode
 from avatar_bridge.curve import CurveClient, CurveServer, new_key_pair
-from avatar_bridge.endpoint import check_endpoint, is_local
+from avatar_bridge.endpoint import check_endpoint, control_endpoint, is_local
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame, Hello, Message
 from avatar_bridge.publisher import Publisher
@@ -271,3 +271,23 @@ def test_wrong_keys_are_refused(key: str) -> None:
         CurveClient(public, secret, server_key=key)
     with pytest.raises(StreamError, match="nobody"):
         CurveServer(public, secret, allowed_clients=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("stream", "control"),
+    [
+        ("tcp://127.0.0.1:5570", "tcp://127.0.0.1:5571"),
+        ("tcp://[::1]:5570", "tcp://[::1]:5571"),
+        ("tcp://10.0.0.70:70", "tcp://10.0.0.70:71"),
+        ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+        ("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
+        ("ipc:///tmp/faces", "ipc:///tmp/faces.control"),
+    ],
+)
+def test_the_control_socket_is_next_door(stream: str, control: str) -> None:
+    assert control_endpoint(stream) == control
+
+
+def test_no_door_after_the_last() -> None:
+    with pytest.raises(StreamError, match="give it one with --control"):
+        control_endpoint("tcp://127.0.0.1:65535")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from avatar_bridge.capture import open_source
-from avatar_bridge.pipeline import RunStatistics, track_pictures
+from avatar_bridge.pipeline import track_pictures
+from avatar_bridge.run_statistics import RunStatistics
 from avatar_bridge.smoothing import FaceSmoother
 from rdr_core.inference.detector import FaceDetector
 from rdr_core.inference.tracker import FaceTracker

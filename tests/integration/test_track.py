@@ -155,3 +155,21 @@ def made_up_frame(session: str, seq: int) -> FaceFrame:
         translation_px=[320, 240, 0],
         scale_px_per_cm=12.5,
     )
+
+
+def test_a_tracker_is_asked_by_command(rdr: Rdr, start_rdr: StartRdr, long_clip: Path, tmp_path: Path) -> None:
+    stream, control = f"ipc://{tmp_path}/faces", f"ipc://{tmp_path}/faces.control"
+    process = start_rdr("track", long_clip, "--endpoint", stream, "--takes", tmp_path / "takes")
+    deadline = time.monotonic() + PATIENCE_S
+    while (asked := rdr("control", "record", "--take", "one", "--endpoint", control)).returncode:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, asked.stderr
+    assert asked.stdout == f"recording {tmp_path / 'takes' / 'one.mcap'}\n"
+    status = rdr("control", "--endpoint", control).stdout
+    assert re.search(r"^take +one, \d+ messages$", status, re.MULTILINE), status
+    refused = rdr("control", "stop", "--endpoint", control)
+    assert refused.returncode == 1
+    assert "is a file, which is tracked to its end" in refused.stderr
+    assert rdr("control", "quit", "--endpoint", control).stdout == "the tracker ends\n"
+    assert f"wrote {tmp_path / 'takes' / 'one.mcap'}" in finished(process)
+    assert frames_of(tmp_path / "takes" / "one.mcap")

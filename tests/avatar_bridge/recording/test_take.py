@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import logging
-import resource
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +12,31 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from avatar_bridge.codec import encode
+from avatar_bridge.config import SmoothingConfig
 from avatar_bridge.errors import RecordingError
 from avatar_bridge.messages import FaceFrame, Hello, Message
 from avatar_bridge.publisher import Publisher
-from avatar_bridge.recording import Recorder, Take, read_take, recorder
+from avatar_bridge.recording import Recorder, Take, TakeFacts, read_take, recorder, scan
 from avatar_bridge.subscriber import Subscriber
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
 MakeFrame = Callable[..., FaceFrame]
+LimitFiles = Callable[[int], AbstractContextManager[None]]
+STRANGE = (
+    "",
+    "null",
+    "0",
+    "-1",
+    "30",
+    "1e999",
+    "NaN",
+    "[1, 2]",
+    "[0, 70000]",
+    '["a", 3]',
+    "{}",
+    "[" * 10_000,
+    "9" * 5000,
+)
 
 
 def messages_of(make_frame: MakeFrame, count: int = 90) -> list[Message]:
@@ -74,30 +89,6 @@ def test_other_mcap_readers_read_it(tmp_path: Path, make_frame: MakeFrame) -> No
         (f.capture_time_ns, f.publish_time_ns, f.seq, encode(f)) for f in written if isinstance(f, FaceFrame)
     ]
     assert [m.publish_time for topic, _, _, m in found if topic == "/hello"] == [1_700_000_000_000_000_000]
-
-
-@pytest.mark.usefixtures("small_chunks")
-def test_a_take_cut_anywhere_gives_what_is_before_the_cut(
-    tmp_path: Path, make_frame: MakeFrame, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "take.mcap"
-    written = messages_of(make_frame, 20)
-    record(path, written)
-    whole = path.read_bytes()
-    lengths = []
-    for cut in range(60, len(whole), 97):
-        path.write_bytes(whole[:cut])
-        caplog.clear()
-        with caplog.at_level(logging.WARNING):
-            take = Take(path)
-            read = list(take)
-        assert read == written[: len(read)]
-        assert take.report is not None
-        assert (take.report.messages_read, take.report.complete) == (len(read), False)
-        assert f"{len(read)} messages read until it broke off" in caplog.text
-        lengths.append(len(read))
-    assert all(b - a in (0, 1) for a, b in pairwise(lengths))  # no cut loses more than the message it is in
-    assert (lengths[0], lengths[-1]) == (0, 21)
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -162,7 +153,7 @@ def test_what_a_crash_leaves_can_be_read(tmp_path: Path, make_frame: MakeFrame) 
         writer.write(message)
     partial = tmp_path / "take.mcap.partial"
     assert list(Take(partial)) == written
-    with pytest.raises(RecordingError, match="left from a take that was not finished"):
+    with pytest.raises(RecordingError, match="being written by another program"):
         Recorder(path, session="test")
     writer.close()
     writer.close()
@@ -189,10 +180,12 @@ def test_impossible_places_are_one_line(tmp_path: Path) -> None:
         Recorder(tmp_path / "missing" / "take.mcap", session="test")
 
 
-def test_a_full_disk_is_one_line_and_keeps_what_was_written(tmp_path: Path, make_frame: MakeFrame) -> None:
+def test_a_full_disk_is_one_line_and_keeps_what_was_written(
+    tmp_path: Path, make_frame: MakeFrame, no_file_over: LimitFiles
+) -> None:
     path = tmp_path / "take.mcap"
     written = messages_of(make_frame, 2000)
-    with pytest.raises(RecordingError, match="what was written is kept") as caught, no_file_over(40_000):
+    with pytest.raises(RecordingError, match=r"what was written is kept: .*--repair") as caught, no_file_over(40_000):
         record_each_chunk(path, written)
     assert "\n" not in str(caught.value)
     assert not path.exists()
@@ -201,15 +194,11 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(tmp_path: Path, make
     assert read == written[: len(read)]
 
 
-@contextmanager
-def no_file_over(size_bytes: int) -> Iterator[None]:
-    """Let the system refuse to make files longer, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+def test_a_disk_that_is_full_from_the_start_is_left_as_it_was(tmp_path: Path, no_file_over: LimitFiles) -> None:
+    with pytest.raises(RecordingError, match="cannot write") as caught, no_file_over(10):
+        Recorder(tmp_path / "take.mcap", session="test")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def record_each_chunk(path: Path, messages: Iterable[Message]) -> None:
@@ -222,7 +211,15 @@ def record_each_chunk(path: Path, messages: Iterable[Message]) -> None:
         writer.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"no take at all", b"\x89MCAP0\r\n", bytes(1000)])
+def test_what_is_left_of_an_older_take_is_not_overwritten(tmp_path: Path) -> None:
+    partial = tmp_path / "take.mcap.partial"
+    partial.write_bytes(b"x")
+    with pytest.raises(RecordingError, match=r"left from a take that was not finished: rdr takes --repair .*partial"):
+        Recorder(tmp_path / "take.mcap", session="test")
+    assert partial.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("content", [b"n", b"no take at all", bytes(1000)])
 def test_what_is_no_take_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "take.mcap"
     path.write_bytes(content)
@@ -231,6 +228,98 @@ def test_what_is_no_take_is_one_line(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(RecordingError, match="cannot open"):
         Take(tmp_path / "missing.mcap")
+    with pytest.raises(RecordingError, match="cannot open"):
+        Take(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "protocol", "take"), [("protocol", 2, 1), ("take", 1, 2)])
+def test_a_take_of_a_newer_program_is_one_line(tmp_path: Path, name: str, protocol: int, take: int) -> None:
+    path = tmp_path / "new.mcap"
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        versions = {"rdr-live": "9.1", "protocol": str(protocol), "take": str(take)}
+        writer.add_metadata(recorder.METADATA_NAME, versions)
+        writer.finish()
+    with pytest.raises(
+        RecordingError, match=rf"has {name} version '2', written by rdr-live '9\.1'; .* update"
+    ) as caught:
+        Take(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_raw_frames_stand_beside_the_published_ones(tmp_path: Path, make_frame: MakeFrame) -> None:
+    path = tmp_path / "take.mcap"
+    hello = Hello(session="test", publish_time_ns=make_frame(0).publish_time_ns)
+    sent = [make_frame(seq, source_time_ns=seq * 40_000_000) for seq in range(50)]
+    raw = [replace(frame, publish_time_ns=0, confidence=0.5) for frame in sent]
+    with Recorder(path, session="test") as writer:
+        writer.write(hello)
+        for one, other in zip(raw, sent, strict=True):
+            writer.write(one, raw=True)
+            writer.write(other)
+    take = read_take(path)
+    assert list(take) == [hello, *sent]
+    assert list(take.messages("raw")) == [hello, *raw]
+    assert list(take.frames("raw", start_ns=sent[40].capture_time_ns)) == raw[40:]
+    assert list(take.frames(start_ns=sent[40].capture_time_ns)) == sent[40:]
+    with path.open("rb") as file:
+        stored = [(c.topic, m.publish_time, m.sequence) for _, c, m in make_reader(file).iter_messages()]
+    assert ("/face_frame/raw", raw[7].capture_time_ns, 7) in stored
+
+
+def test_a_seek_does_not_unpack_what_is_before(
+    tmp_path: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "take.mcap"
+    record(path, messages_of(make_frame, 250))
+    unpacked: list[bytes] = []
+    real = scan.unpack
+    monkeypatch.setattr(scan, "unpack", lambda body: unpacked.append(body) or real(body))
+    take = read_take(path)
+    assert next(take.frames(start_ns=make_frame(240).capture_time_ns)) == make_frame(240)
+    assert len(unpacked) <= 4  # for the channels, twice, and the one that was sought, of 20
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_the_topics_are_known_without_the_first_chunk(tmp_path: Path, make_frame: MakeFrame) -> None:
+    path = tmp_path / "take.mcap"
+    with Recorder(path, session="test") as writer:
+        for seq in range(4):
+            writer.write(make_frame(seq, confidence=0.5), raw=True)
+            writer.write(make_frame(seq))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"zstd") + 60] ^= 0xFF
+    path.write_bytes(data)
+    take = read_take(path)
+    assert list(take) == [make_frame(seq) for seq in range(4)]
+    assert list(take.frames("raw")) == [make_frame(seq, confidence=0.5) for seq in (1, 2, 3)]
+
+
+def test_facts_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "take.mcap"
+    facts = TakeFacts(
+        source_size_px=(1280, 720),
+        source_rate_hz=29.97,
+        network="live.onnx",
+        network_sha256="ab" * 32,
+        smoothing="normal",
+        filters=asdict(SmoothingConfig()),
+        user="123",
+        blendshape_names=BLENDSHAPE_NAMES,
+    )
+    Recorder(path, session="test", source="clip.mp4", notes={"take": "mine", "actor": "anna"}, facts=facts).close()
+    take = read_take(path)
+    assert take.facts == facts
+    assert (take.metadata["actor"], take.metadata["take"], take.metadata["source"]) == ("anna", "1", "clip.mp4")
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in fields(TakeFacts)]), st.sampled_from(STRANGE)))
+def test_facts_that_cannot_be_right_are_left_out(metadata: dict[str, str]) -> None:
+    facts = TakeFacts.from_metadata(metadata)
+    assert facts.source_rate_hz is None or 0 < facts.source_rate_hz <= 1000
+    assert facts.source_size_px is None or all(0 < side < 65536 for side in facts.source_size_px)
+    assert TakeFacts.from_metadata(facts.as_metadata()) == facts
 
 
 def test_takes_of_other_programs_are_skipped_and_counted(tmp_path: Path, make_frame: MakeFrame) -> None:
@@ -262,3 +351,13 @@ def test_a_stream_recorded_over_the_wire_is_what_was_sent(tmp_path: Path, make_f
             for message in subscriber.poll(100):
                 writer.write(message)
     assert [message for message in Take(path) if isinstance(message, FaceFrame)] == sent
+
+
+def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path, make_frame: MakeFrame) -> None:
+    hour_ns = 3_600_000_000_000
+    frames = [make_frame(seq) for seq in range(60)]
+    frames[30:] = [replace(frame, capture_time_ns=frame.capture_time_ns - hour_ns) for frame in frames[30:]]
+    with Recorder(tmp_path / "take.mcap", "test") as recorder:
+        for frame in frames:
+            recorder.write(frame)
+    assert list(read_take(tmp_path / "take.mcap").frames()) == frames

@@ -1,0 +1,70 @@
+"""From capture to receive: `python -m benchmarks.end_to_end CLIP`. A real tracker process, a receiver in this one.
+
+The clip plays at its own pace, so that each picture has an instant at which a camera would have given it; what is
+measured is from then until its frame has come over the socket. Smoothing is what `rdr track` does by default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar_bridge.messages import FaceFrame
+from avatar_bridge.subscriber import Subscriber
+from benchmarks.latency import machine
+from benchmarks.stream import percentiles
+
+
+def measure(clip: Path, faces: int, threads: int) -> dict[str, Any]:
+    """Track a clip to its end; return latencies and what it cost."""
+    endpoint = "tcp://127.0.0.1:5640"
+    tracker = [sys.executable, "-m", "avatar_bridge.cli", "track", str(clip), "--endpoint", endpoint]
+    tracker += ["--max-faces", str(faces), "--threads", str(threads)]
+    received_ms = array("f")
+    with Subscriber(endpoint) as stream, subprocess.Popen(tracker, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None or stream.poll(0):
+            for message in stream.poll(100):
+                if isinstance(message, FaceFrame):
+                    received_ms.append(_age_ms(message))
+        stats = stream.stats()
+        said = process.stdout.read() if process.stdout else ""
+    settled = received_ms[len(received_ms) // 10 :]  # the first pictures wait for the detector and for cold caches
+    times = np.array(settled)
+    return {
+        "clip": clip.name,
+        "frames": stats.frames,
+        "missed": stats.missed,
+        "capture_to_receive_ms": percentiles(settled),
+        "within_a_frame_of_30_fps_percent": round(100 * float((times < 1000 / 30).mean()), 2),
+        "tracker_said": said.splitlines()[0] if said else "",
+    }
+
+
+def _age_ms(frame: FaceFrame) -> float:
+    return (time.time_ns() - frame.capture_time_ns) / 1e6
+
+
+def main() -> None:
+    """Parse the command line and print, or write, what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--faces", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    options = parser.parse_args()
+    result = {"machine": machine()} | measure(options.clip, options.faces, options.threads)
+    print(json.dumps(result, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
