@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, Final
 
 import bpy
@@ -236,11 +235,6 @@ class LiveScene(bpy.types.PropertyGroup):
 
 
 CLASSES: Final = (MappingEntry, MeshSlot, Character, TakeItem, LiveScene)
-
-
-def new_uid() -> str:
-    """Return a name for a character that no other has."""
-    return secrets.token_hex(8)
 
 
 def register() -> None:

@@ -44,7 +44,7 @@ SUMMARIES: Final = {
     "takes": "list takes, show what is in one, repair those that were cut off",
     "replay": "publish a take as if it were performed now",
     "convert": "turn takes into CSV, npz, JSON, glb, USD, BVH, and back",
-    "avatar": "draw the avatar's 46 expressions on a sheet",
+    "avatar": "draw the avatar's 46 expressions, or export it as glb",
     "moments": "draw a clip's strongest expressions beside the avatar",
     "steady": "measure jitter, lag and identity over clips",
     "addon": "build the Blender add-on, one zip a platform",

@@ -111,21 +111,20 @@ def _of_mapping(character: Any) -> Iterator[Finding]:
         yield Finding("good", f"{name}: nothing drives {_listed(unused)}.")
     if matched and not missing:
         yield Finding("good", f"{name}: all {matched} targets are there.")
-    yield from _of_limits(character, mapping.driven(), mapping.target_range)
+    yield from _of_limits(character, mapping.reach())
 
 
-def _of_limits(character: Any, driven: tuple[str, ...], target_range: tuple[float, float]) -> Iterator[Finding]:
-    low, high = target_range
+def _of_limits(character: Any, reach: dict[str, tuple[float, float]]) -> Iterator[Finding]:
     narrow = {
         key.name
         for mesh in meshes_of(character)
         for key in mesh.data.shape_keys.key_blocks
-        if key.name in driven and (key.slider_max < high or key.slider_min > low)
+        if key.name in reach and not key.slider_min <= reach[key.name][0] <= reach[key.name][1] <= key.slider_max
     }
     if narrow:
         yield Finding(
             "wait",
-            f"{character.name}: the sliders of {_listed(sorted(narrow))} end before {low:g} or {high:g}.",
+            f"{character.name}: the sliders of {_listed(sorted(narrow))} end before what the mapping drives them to.",
             "Blender cuts values off there: widen Range Min and Max of these shape keys.",
         )
 

@@ -27,12 +27,17 @@ def shape_names(objects: Iterable[Any]) -> list[str]:
 
 
 def faces_in(selection: Iterable[Any]) -> list[Any]:
-    """Return meshes with shape keys among objects and what hangs on them, the one with the most keys first."""
+    """Return meshes with shape keys among objects and what hangs on them, the one that matters most first."""
     found: dict[str, Any] = {}
     for item in _with_children(selection):
         if item.type == "MESH" and item.data.shape_keys is not None and len(item.data.shape_keys.key_blocks) > 1:
             found[item.name_full] = item
-    return sorted(found.values(), key=lambda item: -len(item.data.shape_keys.key_blocks))
+    return sorted(found.values(), key=weight, reverse=True)
+
+
+def weight(item: Any) -> tuple[int, int]:
+    """Return how much a face matters: its shape keys, then its vertices."""
+    return len(item.data.shape_keys.key_blocks), len(item.data.vertices)
 
 
 def armature_of(selection: Iterable[Any], faces: Iterable[Any]) -> Any:

@@ -4,7 +4,8 @@ AddonError          base; its message is fit to be shown to a user as it is
 ├── WireError       a message breaks the rules of the wire
 ├── StreamError     an address or a key is none, or a stream cannot be connected
 ├── MappingError    a mapping is no mapping, or names shapes that are not there
-└── TakeError       a take cannot be written or read
+├── TakeError       a take cannot be written or read
+└── AvatarError     a file has no avatar that can be read
 
 Each message says what is wrong, what was got, and what to do.
 """
@@ -28,3 +29,7 @@ class MappingError(AddonError):
 
 class TakeError(AddonError):
     """A take cannot be written or read."""
+
+
+class AvatarError(AddonError):
+    """A file has no avatar that can be read."""

@@ -127,6 +127,17 @@ class ShapeMapping:
         """Return the targets that an entry drives which counts; nobody touches the others."""
         return tuple(dict.fromkeys(entry.target for entry in self.heard))
 
+    def reach(self) -> dict[str, tuple[float, float]]:
+        """Return the lowest and the highest value of each driven target."""
+        found = {}
+        for target in self.driven():
+            mine = [entry for entry in self.heard if entry.target == target]
+            offset = sum(entry.offset for entry in mine)
+            least = offset + sum(min(entry.gain, 0) for entry in mine)
+            most = offset + sum(max(entry.gain, 0) for entry in mine)
+            found[target] = (max(least, self.target_range[0]), min(most, self.target_range[1]))
+        return found
+
 
 class Retargeter:
     """A mapping bound to the order of the shapes that come in."""

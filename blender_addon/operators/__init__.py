@@ -6,11 +6,12 @@ from typing import Final
 
 import bpy
 
-from . import baking, calibrating, characters, mapping, recording, stream
+from . import avatar, baking, calibrating, characters, mapping, recording, stream
 
 CLASSES: Final = (
     *stream.CLASSES,
     *characters.CLASSES,
+    *avatar.CLASSES,
     *mapping.CLASSES,
     *calibrating.CLASSES,
     *recording.CLASSES,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import bpy
 
 from ..bl.apply import to_rest
 from ..bl.changes import touch
-from ..bl.config import config_of, set_mapping
-from ..bl.rig import armature_of, faces_in, head_bone_of, meshes_of, shape_names
+from ..bl.characters import new_character, take_object_rest
+from ..bl.config import config_of
+from ..bl.rig import armature_of, faces_in
 from ..core.errors import AddonError
-from ..core.name_matching import automatic_mapping
-from ..properties import new_uid
 from .base import NeedsCharacter, Operator, active_character
-from .mapping import MATCHED_PRESETS
 
 
 class AddCharacter(Operator, bpy.types.Operator):
@@ -32,21 +29,7 @@ class AddCharacter(Operator, bpy.types.Operator):
         rig = armature_of(selection, faces)
         if not faces and rig is None:
             raise AddonError("select a mesh with shape keys, or an armature, first")
-        live = context.scene.rdr_live
-        character = live.characters.add()
-        character.uid = new_uid()
-        character.name = (rig or faces[0]).name
-        live.character_index = len(live.characters) - 1
-        for face in faces:
-            character.meshes.add().object = face
-        character.rig = rig
-        _choose_head(character, faces)
-        automatic = automatic_mapping(shape_names(faces), MATCHED_PRESETS)
-        touch()
-        if automatic is None:
-            return f"{character.name}: no shapes were recognised; choose a preset or add entries by hand"
-        set_mapping(character, automatic.mapping, automatic.scores)
-        return f"{character.name}: {automatic.text}"
+        return new_character(context.scene, faces, rig, (rig or faces[0]).name)[1]
 
 
 class RemoveCharacter(NeedsCharacter, bpy.types.Operator):
@@ -126,49 +109,6 @@ class TakeObjectRest(NeedsCharacter, bpy.types.Operator):
         if character.head_object is None:
             raise AddonError("choose the object that is the head first")
         take_object_rest(character)
-
-
-def take_object_rest(character: Any) -> None:
-    """Note where the head object is now."""
-    item = character.head_object
-    character.object_rest_location = item.location
-    character.object_rest_rotation = rotation_of(item)
-    character.object_rest_scale = item.scale
-    character.object_rest_set = True
-    touch()
-
-
-def rotation_of(item: Any) -> Any:
-    """Return an object's own rotation as a quaternion, whatever its mode."""
-    if item.rotation_mode == "QUATERNION":
-        return item.rotation_quaternion.normalized()
-    if item.rotation_mode == "AXIS_ANGLE":
-        from mathutils import Quaternion
-
-        angle, *axis = item.rotation_axis_angle
-        return Quaternion(axis, angle)
-    return item.rotation_euler.to_quaternion()
-
-
-def _choose_head(character: Any, faces: Sequence[Any]) -> None:
-    """A bone where there is one for the head; an object where one is called so; else none."""
-    if character.rig is not None:
-        character.head_bone = head_bone_of(character.rig)
-        character.head = "BONE" if character.head_bone else "NONE"
-        return
-    named = [item for face in faces for item in (face.parent, face) if item and item.name.lower().startswith("head")]
-    if named:
-        character.head_object = named[0]
-        take_object_rest(character)
-        character.head = "OBJECT"
-
-
-def meshes_or_error(character: Any) -> list[Any]:
-    """Return the character's meshes. Raises AddonError where there is none."""
-    meshes = meshes_of(character)
-    if not meshes:
-        raise AddonError(f"{character.name} has no mesh with shape keys: add its meshes first")
-    return meshes
 
 
 CLASSES: Final = (AddCharacter, RemoveCharacter, AddMeshes, RemoveMesh, ToRest, TakeObjectRest)

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..bl.changes import touch
+from ..bl.characters import MATCHED_PRESETS
 from ..bl.config import add_entry, mapping_of, set_mapping
 from ..bl.rig import meshes_of, shape_names
 from ..core.errors import MappingError
@@ -18,8 +19,6 @@ from ..core.name_matching import automatic_mapping, match_presets, renamed
 from ..core.shapes import SHAPE_NAMES
 from .base import NeedsCharacter, active_character
 
-MATCHED_PRESETS: Final = ("facewarehouse", "arkit", "cc4", "vrm1", "vrm0", "visemes")
-"""Presets that names are compared with; the others have the names of one of these."""
 CHOSEN_PRESETS: Final = tuple(name for name in preset_names() if name != "arkit_to_facewarehouse")
 _PRESET_ITEMS: Final = [(name, load_preset(name).name, load_preset(name).about) for name in CHOSEN_PRESETS]
 

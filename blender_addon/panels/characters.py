@@ -73,6 +73,10 @@ class CharactersPanel(Tab, bpy.types.Panel):
         character = active_character(context)
         if character is None:
             layout.operator("rdr_live.add_character", icon="ADD")
+        column = layout.column(align=True)
+        column.operator("rdr_live.open_avatar", icon="USER")
+        column.operator("rdr_live.open_person", icon="MESH_MONKEY")
+        if character is None:
             return
         problem = live.problem_of(context.scene, character)
         if problem:

@@ -1,6 +1,6 @@
 """A real publisher in a process of its own, with the tracker's program; it does what it is told on its standard input.
 
-wait                                   until somebody listens
+wait COUNT                             until so many listen
 send FIRST COUNT [face_id] [lost]      frames of the made-up face, at once
 live RATE SECONDS                      frames in real time, with real capture times
 session NAME                           begin anew under another name
@@ -55,7 +55,7 @@ def main() -> None:
     for line in sys.stdin:
         command, *words = line.split()
         if command == "wait":
-            while not publisher.subscribers:
+            while publisher.subscribers != int(words[0]):
                 time.sleep(0.005)
         elif command == "send":
             first, count = int(words[0]), int(words[1])

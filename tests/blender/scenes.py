@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -98,3 +99,25 @@ def add_character(*items: Any) -> Any:
     assert bpy.ops.rdr_live.add_character() == {"FINISHED"}
     live = bpy.context.scene.rdr_live
     return live.characters[live.character_index]
+
+
+def workbench_picture(path: Path, item: Any, size_px: int = 240, distance: float = 0.9) -> np.ndarray:
+    """Render an object from its front with Workbench; return (H, W, 4) in 0..1, the lowest row first."""
+    scene = bpy.context.scene
+    if scene.camera is None:
+        scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        scene.collection.objects.link(scene.camera)
+        scene.camera.data.lens = 85
+    scene.camera.location, scene.camera.rotation_euler = (0, -distance, -0.02), (np.pi / 2, 0, 0)
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.display.shading.light, scene.display.shading.color_type = "STUDIO", "TEXTURE"
+    scene.render.resolution_x = scene.render.resolution_y = size_px
+    scene.render.resolution_percentage = 100
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path))
+    pixels = np.empty(4 * size_px * size_px, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    picture: np.ndarray = pixels.reshape(size_px, size_px, 4)
+    return picture

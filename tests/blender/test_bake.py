@@ -28,10 +28,11 @@ def take(publisher_process: PublisherProcess, tmp_path_factory: pytest.TempPathF
     """Return a take of the made-up face that `rdr record` has written."""
     path = tmp_path_factory.mktemp("takes") / "made up.mcap"
     publisher_process.tell("session take")
+    publisher_process.tell("wait 0")
     arguments = ["record", str(path), "--endpoint", publisher_process.endpoint, "--idle", "0.5"]
     code = "from avatar_bridge.cli import main; raise SystemExit(main())"
     with subprocess.Popen([os.environ["RDR_PYTHON"], "-c", code, *arguments], stdout=subprocess.DEVNULL) as recorder:
-        publisher_process.tell("wait")
+        publisher_process.tell("wait 1")
         publisher_process.tell(f"send 0 {COUNT}")
     assert recorder.returncode == 0
     return path
