@@ -6,13 +6,17 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..core.name_matching import automatic_mapping
+from ..core.mapping_file import load_preset
+from ..core.name_matching import GOOD_PRESET, automatic_mapping
+from ..core.targets import parse_target
 from .changes import touch
 from .config import set_mapping
 from .rig import head_bone_of, shape_names
 
 MATCHED_PRESETS: Final = ("facewarehouse", "arkit", "cc4", "vrm1", "vrm0", "visemes")
 """Presets that names are compared with; the others have the names of one of these."""
+BONE_PRESETS: Final = ("rigify",)
+"""Presets that are known by the bones that they drive."""
 
 
 def new_character(scene: Any, faces: Sequence[Any], rig: Any, name: str) -> tuple[Any, str]:
@@ -28,10 +32,24 @@ def new_character(scene: Any, faces: Sequence[Any], rig: Any, name: str) -> tupl
     _choose_head(character, faces)
     automatic = automatic_mapping(shape_names(faces), MATCHED_PRESETS)
     touch()
+    if automatic is None and (preset := _preset_of_bones(rig)):
+        mapping = load_preset(preset)
+        set_mapping(character, mapping)
+        return character, f"{name}: {mapping.name}, by its bones"
     if automatic is None:
         return character, f"{name}: no shapes were recognised; choose a preset or add entries by hand"
     set_mapping(character, automatic.mapping, automatic.scores)
     return character, f"{name}: {automatic.text}"
+
+
+def _preset_of_bones(rig: Any) -> str:
+    """Return the preset whose bones a rig has; "" where there is none."""
+    names = {bone.name for bone in rig.data.bones} if rig is not None and rig.type == "ARMATURE" else set()
+    for preset in BONE_PRESETS:
+        wanted = {parse_target(target).bone for target in load_preset(preset).targets}
+        if len(wanted & names) >= GOOD_PRESET * len(wanted):
+            return preset
+    return ""
 
 
 def take_object_rest(character: Any) -> None:
