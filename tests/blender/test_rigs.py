@@ -77,8 +77,7 @@ def test_a_linked_character_and_its_override(addon: Addon, publisher: PublisherP
     assert "Library Override" in texts(addon, "bad")
     bpy.context.scene.rdr_live.characters.clear()
     override = linked.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
-    override.data.override_library.is_system_override = False
-    override.data.shape_keys.override_library.is_system_override = False
+    override.data.override_create(remap_local_usages=True)
     add_character(override)
     assert "is linked" not in texts(addon, "bad", "wait")
     connect(publisher)
