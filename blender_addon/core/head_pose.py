@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -117,10 +118,13 @@ def head_pose(frame: FaceFrame, rest: HeadRest, config: HeadConfig) -> HeadPose:
     )
 
 
+@lru_cache
 def model_to_rig(forward: str, up: str) -> Array:
     """Return the (3, 3) rotation from the model's axes to a rig's that looks `forward` with `up` up."""
     z, y = np.array(AXES[forward], float), np.array(AXES[up], float)
-    return np.stack([np.cross(y, z), y, z], axis=1)
+    axes = np.stack([np.cross(y, z), y, z], axis=1)
+    axes.setflags(write=False)
+    return axes
 
 
 def _scaled(quaternion: Sequence[float], gains: tuple[float, float, float]) -> list[float]:

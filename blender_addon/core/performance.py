@@ -77,11 +77,16 @@ class Performer:
         """
         if self._frame is None:
             return None
-        seen = self._frame.tracked if tracked is None else tracked and self._frame.tracked
+        presence, head = self.pose(self._frame, time_s, tracked)
+        return Action(self._retarget(presence * self.shown(self._frame).alpha_exp), head)
+
+    def pose(self, frame: FaceFrame, time_s: float, tracked: bool | None = None) -> tuple[float, HeadPose]:
+        """Return how much of a face shows at an instant, 0..1, and what its head does."""
+        seen = frame.tracked if tracked is None else tracked and frame.tracked
         presence = self._presence.at(time_s, seen)
-        frame = self.shown(self._frame)
-        head = head_pose(frame, _mirrored_rest(self._rest) if self.config.mirror else self._rest, self.config.head)
-        return Action(self._retarget(presence * frame.alpha_exp), head.faded(presence))
+        if self.config.mirror:
+            return presence, head_pose(mirrored(frame), _mirrored_rest(self._rest), self.config.head).faded(presence)
+        return presence, head_pose(frame, self._rest, self.config.head).faded(presence)
 
     def shown(self, frame: FaceFrame) -> FaceFrame:
         """Return a frame calibrated and mirrored."""
@@ -135,23 +140,32 @@ def perform(track: FaceTrack, config: PerformanceConfig, time: SceneTime) -> Per
 
     Smoothing sees the frames as they were captured; only then they are brought to the scene's.
     """
-    smoother = FaceSmoother(config.smoothing)
-    smooth = track_of([smoother.smooth(frame) for frame in track.as_facewarehouse().frames()])
-    frames, even = resample(smooth, time)
+    frames, even = resample(_smoothed(track.as_facewarehouse(), config.smoothing), time)
     performer = Performer(replace(config, smoothing=SmoothingConfig()))
-    actions = []
+    poses = []
     for frame in even.frames():
         performer.take(frame)
-        actions.append(performer.act(frame.capture_time_ns / 1e9))
-    done = [action for action in actions if action is not None]
+        poses.append(performer.pose(frame, frame.capture_time_ns / 1e9))
+    heads = [head for _, head in poses]
+    presence = np.array([share for share, _ in poses], np.float32)[:, None]
+    weights = config.calibration.apply(np.clip(even.weights, 0, 1))
+    if config.mirror:
+        weights = weights[:, list(MIRROR)]
     return Performed(
         frames,
-        np.stack([action.values for action in done]),
-        same_sign(np.array([action.head.quaternion for action in done])),
-        np.array([action.head.location_cm for action in done]),
-        np.array([action.head.scale for action in done]),
+        Retargeter(config.mapping, SHAPE_NAMES)(presence * weights),
+        same_sign(np.array([head.quaternion for head in heads])),
+        np.array([head.location_cm for head in heads]),
+        np.array([head.scale for head in heads]),
         even.tracked,
     )
+
+
+def _smoothed(track: FaceTrack, config: SmoothingConfig) -> FaceTrack:
+    if not config.enabled:
+        return track
+    smoother = FaceSmoother(config)
+    return track_of([smoother.smooth(frame) for frame in track.frames()])
 
 
 def mirrored(frame: FaceFrame) -> FaceFrame:

