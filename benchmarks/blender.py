@@ -1,4 +1,4 @@
-"""The add-on in real Blenders: `python -m benchmarks.blender`. What a tick costs, what a bake costs, whether memory grows.
+"""The add-on in real Blenders: `python -m benchmarks.blender`. What a tick and a bake cost, whether memory grows.
 
 Needs the environments of `make test-blender`. A publisher in a process of its own sends a frame for each tick; the mesh
 has 11,510 vertices and 46 shape keys. Applying is from the decoded frame to the values in the scene; what Blender then

@@ -50,7 +50,8 @@ def open_avatar(context: Any, path: Path) -> Built:
     try:
         bpy.ops.import_scene.gltf(filepath=str(path))
     except RuntimeError as error:
-        why = str(error).strip().splitlines()[-1]
+        lines = [line for line in str(error).strip().splitlines() if line and not line.startswith("Location:")]
+        why = lines[-1].removeprefix("Error: ") if lines else "the importer says nothing"
         raise AvatarError(f"{path.name} cannot be read: {why:.120}; rdr avatar export makes another") from None
     new = {plain(item): item for item in bpy.data.objects if item not in before}
     faces = [item for item in new.values() if item.type == "MESH" and item.data.shape_keys is not None]

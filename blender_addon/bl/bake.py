@@ -148,7 +148,7 @@ class _Sink:
                 curves.assign()
 
     def _curves_of(self, owner: Any) -> Curves:
-        key = f"{owner.id_type}:{owner.name_full}"
+        key = f"{owner.bl_rna.identifier}:{owner.name_full}"
         if key not in self._curves:
             present = Curves.present(owner) if self._options.to == "INTO" else None
             self._curves[key] = (present or self._animation.curves_of(owner), present is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, Final
 
 import bpy
@@ -12,6 +13,9 @@ from ..bl.takes import add_recorded
 from ..preferences import curve_keys, preferences
 from .base import Operator
 
+_POPUP_PX: Final = 520
+_ICON_PX, _LETTER_PX = 36, 5.8
+"""What stands beside a text, and what a letter of it takes on average, at a scale of 1."""
 _ICONS: Final = {"good": "CHECKMARK", "wait": "INFO", "bad": "ERROR"}
 
 
@@ -59,12 +63,12 @@ class Diagnose(Operator, bpy.types.Operator):
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Look, and show what was found."""
         Diagnose.findings = diagnose(context.scene)
-        found: set[str] = context.window_manager.invoke_popup(self, width=520)
+        found: set[str] = context.window_manager.invoke_popup(self, width=_POPUP_PX)
         return found
 
     def draw(self, context: Any) -> None:
         """Show the findings."""
-        draw_findings(self.layout, Diagnose.findings)
+        draw_findings(self.layout, Diagnose.findings, _POPUP_PX)
 
     def run(self, context: Any) -> str:
         """Look, and report in words."""
@@ -73,21 +77,15 @@ class Diagnose(Operator, bpy.types.Operator):
         return "\n".join(lines)
 
 
-def draw_findings(layout: Any, findings: list[Finding]) -> None:
-    """Draw findings, their advice below."""
+def draw_findings(layout: Any, findings: list[Finding], width_px: float) -> None:
+    """Draw findings, their advice below; width_px: of the place for them, at a scale of 1."""
+    letters = max(16, int((width_px - _ICON_PX) / _LETTER_PX))
     for finding in findings:
         column = layout.column(align=True)
-        for number, line in enumerate(wrapped(finding.text)):
+        for number, line in enumerate(textwrap.wrap(finding.text, letters)):  # labels do not wrap
             column.label(text=line, icon=_ICONS[finding.level] if not number else "BLANK1")
-        for line in wrapped(finding.advice):
+        for line in textwrap.wrap(finding.advice, letters):
             column.label(text=line, icon="BLANK1")
-
-
-def wrapped(text: str, width: int = 70) -> list[str]:
-    """Return a text in lines; labels of Blender do not wrap."""
-    import textwrap
-
-    return textwrap.wrap(text, width)
 
 
 CLASSES: Final = (Connect, Disconnect, Diagnose)

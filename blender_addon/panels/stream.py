@@ -11,6 +11,9 @@ from ..bl.diagnose import Finding
 from ..operators.stream import draw_findings
 from ..preferences import preferences
 
+_MARGIN_PX: Final = 40
+"""Of a panel, left and right together, with the tabs."""
+
 
 class Tab:
     """Where all panels are."""
@@ -42,14 +45,16 @@ class StreamPanel(Tab, bpy.types.Panel):
         )
         row.operator("rdr_live.disconnect", icon="X")
         row.operator("rdr_live.diagnose", icon="VIEWZOOM", text="")
-        draw_findings(layout.box(), [live.health()])  # type: ignore[list-item]
+        width_px = context.region.width / context.preferences.system.ui_scale - _MARGIN_PX
+        health = live.health()
+        draw_findings(layout.box(), [Finding(health.level, health.text, health.advice)], width_px)
         if current is None:
             return
         draw_numbers(layout.box(), current)
         row = layout.row(align=True)
         row.operator_menu_enum("rdr_live.ask_tracker", "command", text="Tracker")
         if current.control.said:
-            draw_findings(layout.box(), [Finding("good", current.control.said)])
+            draw_findings(layout.box(), [Finding("good", current.control.said)], width_px)
 
 
 def draw_numbers(box: Any, current: Any) -> None:
@@ -57,24 +62,24 @@ def draw_numbers(box: Any, current: Any) -> None:
     stats = current.receiver.stats()
     grid = box.column(align=True)
     rows = [
-        ("Frames a second", f"{stats.fps:.1f}"),
-        ("Latency p50 / p95", f"{milliseconds(stats.latency_p50_ms)} / {milliseconds(stats.latency_p95_ms)}"),
+        ("Frames / s", f"{stats.fps:.1f}"),
+        ("Latency", milliseconds(stats.latency_p50_ms, stats.latency_p95_ms)),
         ("Last frame", "-" if stats.last_frame_age_s is None else f"{stats.last_frame_age_s:.2f} s ago"),
-        ("Lost / unreadable", f"{stats.missed} / {stats.invalid}"),
+        ("Lost", f"{stats.missed}, {stats.invalid} unreadable"),
         ("Reconnects", str(stats.reconnects)),
         ("Faces", ", ".join(str(face_id) for face_id in sorted(current.receiver.newest)) or "-"),
         ("Session", stats.session or "-"),
-        ("Applying", f"{current.apply_ms:.2f} ms"),
+        ("Applying", f"{current.apply_ms:.1f} ms"),
     ]
     for name, value in rows:
-        row = grid.split(factor=0.5)
+        row = grid.split(factor=0.4)
         row.label(text=name)
         row.label(text=value)
 
 
-def milliseconds(value: float | None) -> str:
-    """Return a latency for people."""
-    return "-" if value is None else f"{value:.0f} ms"
+def milliseconds(p50: float | None, p95: float | None) -> str:
+    """Return latencies for people."""
+    return "-" if p50 is None or p95 is None else f"{p50:.0f} ms, p95 {p95:.0f}"
 
 
 CLASSES: Final = (StreamPanel,)

@@ -139,6 +139,6 @@ def test_mapping_files_and_presets_by_their_buttons(addon: Addon, tmp_path: Path
     assert bpy.ops.rdr_live.mute_region(region="jaw") == {"FINISHED"}
     assert [entry.mute for entry in character.entries if entry.source.startswith("Jaw")] == [True]
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="mine.json"):
+    with pytest.raises(RuntimeError, match=r"mine\.json"):
         bpy.ops.rdr_live.open_mapping(filepath=str(path))
     assert bpy.ops.rdr_live.match_names() == {"FINISHED"}

@@ -34,7 +34,7 @@ def test_shapes_and_polygons(tmp_path: Path) -> None:
 
 
 def test_what_is_no_person_is_said(tmp_path: Path) -> None:
-    with pytest.raises(AvatarError, match="choose a shape.bs of FaceWarehouse"):
+    with pytest.raises(AvatarError, match=r"choose a shape\.bs of FaceWarehouse"):
         read_person(tmp_path / "none.bs")
     path, _ = write_person(tmp_path / "few", count=45)
     with pytest.raises(AvatarError, match="it counts 45 shapes, 120 vertices, 30 polygons; expected 46"):
@@ -58,7 +58,7 @@ def test_a_damaged_polygon(tmp_path: Path, line: str) -> None:
     with pytest.raises(AvatarError, match=r"shape_0.obj, line 125: expected 3 or 4 corners from 1 to 120"):
         read_person(path)
     mesh.write_text("v 0 0 0\nf 1 1 1\n", encoding="ascii")
-    with pytest.raises(AvatarError, match="has 1 vertices, shape.bs beside it 120"):
+    with pytest.raises(AvatarError, match=r"has 1 vertices, shape\.bs beside it 120"):
         read_person(path)
     mesh.unlink()
     with pytest.raises(AvatarError, match="has the polygons"):
