@@ -58,6 +58,8 @@ def open_avatar(context: Any, path: Path) -> Built:
     built = Built(path.stem, sorted(faces, key=weight, reverse=True))
     if not faces:
         raise AvatarError(f"{path.name} has no mesh with shape keys: is it an avatar?")
+    for face in faces:
+        _show_colors(face)
     root = new.get(HEAD)
     if root is not None and root.type == "EMPTY":
         built.rig = _rig_of(context, built, root, new)
@@ -138,6 +140,19 @@ def _rig_of(context: Any, built: Built, root: Any, new: Mapping[str, Any]) -> An
     bpy.data.objects.remove(root)
     built.has_eyes = len(eyes) == len(EYES)
     return rig
+
+
+def _show_colors(item: Any) -> None:
+    """Let Solid shading show a mesh that is coloured by vertex, not by a picture, in its mean colour."""
+    mesh = item.data
+    material = mesh.materials[0] if mesh.materials else None
+    if material is None or mesh.color_attributes.active_color is None or mesh.uv_layers:
+        return
+    attribute = mesh.color_attributes.active_color
+    colors = np.empty(4 * len(attribute.data), np.float32)
+    attribute.data.foreach_get("color", colors)
+    red, green, blue = colors.reshape(-1, 4)[:, :3].mean(axis=0).tolist()
+    material.diffuse_color = (red, green, blue, 1)
 
 
 def _skin(name: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from .protocol import FaceFrame
 
 _WINDOW_S: Final = 2.0
+_LATENCY_WINDOW_S: Final = 5.0
 _MAX_SAMPLES: Final = 500
 
 
@@ -56,11 +57,11 @@ class StreamMeter:
         self.last_error: str | None = None
         self.session: str | None = None
         self._started_ns = time.monotonic_ns()
-        self._last_seq = 0
+        self._last_seq: int | None = None
         self._last_frame_ns: int | None = None
         self._last_tracked_ns: int | None = None
         self._pictures: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
-        self._latencies_ns: deque[int] = deque(maxlen=_MAX_SAMPLES)
+        self._latencies_ns: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
 
     def count_invalid(self, error: Exception) -> None:
         """Count a message that was dropped."""
@@ -70,7 +71,7 @@ class StreamMeter:
     def count_frame(self, frame: FaceFrame, monotonic_ns: int, unix_ns: int) -> bool:
         """Count a frame that came at this instant; return True where it starts a new session."""
         new_session = frame.session != self.session
-        if not new_session and frame.seq > self._last_seq:
+        if not new_session and self._last_seq is not None and frame.seq > self._last_seq:
             self.missed += frame.seq - self._last_seq - 1
         self.session, self._last_seq = frame.session, frame.seq
         self.frames += 1
@@ -79,13 +80,13 @@ class StreamMeter:
             self._last_tracked_ns = monotonic_ns
         if not self._pictures or self._pictures[-1][1] != frame.capture_time_ns:
             self._pictures.append((monotonic_ns, frame.capture_time_ns))
-            self._latencies_ns.append(unix_ns - frame.capture_time_ns)
+            self._latencies_ns.append((monotonic_ns, unix_ns - frame.capture_time_ns))
         return new_session
 
     def stats(self, now_ns: int | None = None) -> StreamStats:
         """Return a snapshot of this moment."""
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
-        p50, p95 = self._percentiles_ms()
+        p50, p95 = self._percentiles_ms(now_ns)
         return StreamStats(
             frames=self.frames,
             hellos=self.hellos,
@@ -111,10 +112,13 @@ class StreamMeter:
         span_ns = now_ns - recent[0]  # up to now, not to the last picture: a stream that stalls must be seen to
         return (len(recent) - 1) / (span_ns / 1e9) if span_ns > 0 else 0.0
 
-    def _percentiles_ms(self) -> tuple[float | None, float | None]:
+    def _percentiles_ms(self, now_ns: int) -> tuple[float | None, float | None]:
+        """Of the last seconds, or of what came before a pause."""
         if not self._latencies_ns:
             return None, None
-        p50, p95 = np.percentile(np.array(self._latencies_ns, np.float64) / 1e6, [50, 95])
+        recent = [latency for time_ns, latency in self._latencies_ns if now_ns - time_ns <= _LATENCY_WINDOW_S * 1e9]
+        latencies_ns = recent or [latency for _, latency in self._latencies_ns]
+        p50, p95 = np.percentile(np.array(latencies_ns, np.float64) / 1e6, [50, 95])
         return float(p50), float(p95)
 
 

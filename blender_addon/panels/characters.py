@@ -45,12 +45,11 @@ class EntryList(bpy.types.UIList):
     bl_idname = "RDR_LIVE_UL_entries"
 
     def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: Any) -> None:
-        """Draw one: source, target, gain, mute, solo."""
-        split = layout.split(factor=0.36)
-        split.label(text=item.source, icon="ERROR" if problem_of(item) else "NONE")
-        row = split.row(align=True)
-        row.label(text=item.target, icon="FORWARD" if item.score >= 0.99 else "QUESTION")
-        row.prop(item, "gain", text="", emboss=False)
+        """Draw one: source, target, mute, solo; the box below has the rest."""
+        row = layout.row(align=True)
+        text = item.source if item.source == item.target else f"{item.source} > {item.target}"
+        unsure = "NONE" if item.score >= 0.99 else "QUESTION"
+        row.label(text=text, icon="ERROR" if problem_of(item) else unsure)
         row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
         row.prop(item, "solo", text="", icon="SOLO_ON" if item.solo else "SOLO_OFF", emboss=False)
 

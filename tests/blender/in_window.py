@@ -13,6 +13,7 @@ import bpy
 
 OUT = Path(os.environ["RDR_OUT"])
 bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.system.viewport_aa = "OFF"  # software OpenGL has enough to do
 
 
 def install() -> str:
@@ -42,7 +43,7 @@ def arrange() -> None:
     place = view()
     space = place["area"].spaces[0]
     space.show_region_ui, space.show_region_toolbar, space.show_gizmo = True, False, False
-    space.overlay.show_overlays = False
+    space.overlay.show_overlays, space.shading.show_object_outline = False, False
     space.shading.type, space.shading.color_type = "SOLID", "TEXTURE"
     with bpy.context.temp_override(**place):
         bpy.ops.view3d.view_axis(type="FRONT")
@@ -52,6 +53,11 @@ def arrange() -> None:
         bpy.ops.object.select_all(action="DESELECT")
         bpy.ops.view3d.zoom(delta=-1)
     bpy.context.view_layer.objects.active = None  # without one the tab Item, which would be in front, has nothing
+    for name in os.environ["RDR_UNFOLD"].split():
+        kind = getattr(bpy.types, f"RDR_LIVE_PT_{name}")
+        bpy.utils.unregister_class(kind)
+        kind.bl_options = set()
+        bpy.utils.register_class(kind)
     for kind in list(bpy.types.Panel.__subclasses__()):  # and neither have these
         if getattr(kind, "bl_category", "") in ("Tool", "View") and kind.is_registered:
             bpy.utils.unregister_class(kind)
@@ -75,10 +81,11 @@ def steps() -> Iterator[float]:
     yield 2.0
     picture("before.png")
     assert bpy.ops.rdr_live.connect() == {"FINISHED"}
-    yield 8.0
-    picture("connected.png")
+    yield 12.0
     live = sys.modules[f"{module}.bl.live"]
     assert live.stats().frames > 30, live.stats()
+    print(f"{live.session().ticks / 12:.1f} ticks a second", flush=True)
+    picture("connected.png")
     for message in ("a step", "another step"):
         bpy.ops.ed.undo_push(message=message)
     frames = live.stats().frames

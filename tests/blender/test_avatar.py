@@ -46,6 +46,7 @@ def test_the_avatar_is_a_character(addon: Addon, glb: Path) -> None:
     assert (character.head, character.head_bone, character.mapping_name) == ("BONE", "Head", "RDR avatar")
     assert [bone.name for bone in character.rig.data.bones] == ["Head", "Eye_L", "Eye_R"]
     assert all(item.data.materials[0].node_tree for item in (skin, mouth))
+    assert max(mouth.data.materials[0].diffuse_color[:3]) < 0.6  # not white between the lips
     findings = {finding.level for finding in addon("bl.diagnose").diagnose(bpy.context.scene)}
     assert "bad" not in findings
     again = open_avatar(glb)  # a second one beside it

@@ -19,7 +19,6 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = (1280, 1560)
 FAKE = "from avatar_bridge.cli import main; raise SystemExit(main())"
 
 
@@ -29,6 +28,9 @@ def main() -> int:
     parser.add_argument("--blender", default=shutil.which("blender"), help="the program")
     parser.add_argument("--out", type=Path, default=Path("out/blender"), help="folder for the pictures")
     parser.add_argument("--endpoint", default="tcp://127.0.0.1:5599", help="where the made-up face is published")
+    parser.add_argument("--size", type=int, nargs=2, default=(1280, 860), help="of the window, px")
+    parser.add_argument("--unfold", nargs="*", default=[], help="panels to unfold, such as mapping and head")
+    parser.add_argument("--rate", default="15", help="frames a second; software OpenGL draws 5 to 15")
     arguments = parser.parse_args()
     if not arguments.blender or not shutil.which("xvfb-run"):
         parser.error("a Blender with a window, and xvfb-run, are needed: on Debian, apt install blender xvfb")
@@ -39,18 +41,18 @@ def main() -> int:
                   ["avatar", "export", "--out", str(out / "avatar.glb")]):  # fmt: skip
         subprocess.run([sys.executable, "-c", FAKE, *words], cwd=ROOT, env=environment, check=True)
     (zip_path,) = (ROOT / "build" / "addon").glob("*.zip")
-    fake = subprocess.Popen(
-        [sys.executable, "-c", FAKE, "fake", "--rate", "15", "--endpoint", arguments.endpoint], env=environment
-    )
+    made_up = ["fake", "--rate", arguments.rate, "--endpoint", arguments.endpoint]
+    fake = subprocess.Popen([sys.executable, "-c", FAKE, *made_up], env=environment)
     try:
+        told = {"RDR_ENDPOINT": arguments.endpoint, "RDR_OUT": str(out), "RDR_UNFOLD": " ".join(arguments.unfold)}
         with tempfile.TemporaryDirectory(prefix="rdr_window_") as user:
-            return _open(arguments.blender, zip_path, out, arguments.endpoint, Path(user))
+            return _open(arguments.blender, zip_path, Path(user), arguments.size, told)
     finally:
         fake.terminate()
         fake.wait()
 
 
-def _open(blender: str, zip_path: Path, out: Path, endpoint: str, user: Path) -> int:
+def _open(blender: str, zip_path: Path, user: Path, size: list[int], told: dict[str, str]) -> int:
     scripts = user / "scripts"
     addon, wheels = scripts / "addons" / "rdr_live", user / "wheels"
     addon.mkdir(parents=True)
@@ -64,19 +66,19 @@ def _open(blender: str, zip_path: Path, out: Path, endpoint: str, user: Path) ->
         for wheel in (addon / "wheels").glob("*cp311*"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(wheels)
-    window = ["--window-geometry", "0", "0", *map(str, SIZE), "--no-window-focus"]
+    window = ["--window-geometry", "0", "0", *map(str, size), "--no-window-focus"]
     command = [blender, "--factory-startup", *window, "--python", str(Path(__file__).with_name("in_window.py"))]
-    display = f"-screen 0 {SIZE[0]}x{SIZE[1]}x24"
-    told = {
+    display = f"-screen 0 {size[0]}x{size[1]}x24"
+    environment = {
         "BLENDER_USER_RESOURCES": str(user),
         "BLENDER_USER_SCRIPTS": str(scripts),
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "RDR_ADDON_ZIP": "" if is_old else str(zip_path),
         "RDR_WHEELS": str(wheels),
-        "RDR_ENDPOINT": endpoint,
-        "RDR_OUT": str(out),
     }
-    run = subprocess.run(["xvfb-run", "-a", "-s", display, *command], env=os.environ | told, timeout=180, check=False)
+    run = subprocess.run(
+        ["xvfb-run", "-a", "-s", display, *command], env=os.environ | environment | told, timeout=180, check=False
+    )
     return run.returncode
 
 

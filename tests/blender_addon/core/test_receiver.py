@@ -120,6 +120,9 @@ def test_hello_is_kept_and_no_frame(sender: Sender) -> None:
     assert isinstance(receiver.hello, Hello)
     assert receiver.newest == {}
     assert "no face has been seen" in health_of(receiver.stats(), sender.address).text
+    sender.send(wire_of(300), wire_of(302))  # what was sent before we came is not lost
+    poll_until(receiver, count(2))
+    assert receiver.stats().missed == 1
     receiver.close()
 
 
