@@ -14,7 +14,7 @@ from avatar_bridge.config import DEFAULT_CONTROL_ENDPOINT
 from avatar_bridge.control_messages import Pong, Refused, Reply, Request, readable
 from avatar_bridge.curve import CurveServer
 from avatar_bridge.errors import BridgeError, WireError
-from avatar_bridge.sockets import BoundSocket
+from avatar_bridge.sockets import BoundSocket, keepalive_options
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ControlServer:
         import zmq
 
         self._answer = answer
-        options = {zmq.MAXMSGSIZE: _MAX_REQUEST_BYTES, zmq.SNDTIMEO: _TICK_MS, zmq.HEARTBEAT_IVL: 1000}
+        options = {zmq.MAXMSGSIZE: _MAX_REQUEST_BYTES, zmq.SNDTIMEO: _TICK_MS, **keepalive_options()}
         self._bound = BoundSocket(zmq.REP, endpoint, curve, insecure, options)
         self.endpoint = self._bound.endpoint
         self._stop = threading.Event()

@@ -70,6 +70,7 @@ def track(
     from avatar_bridge.control_server import ControlServer
     from avatar_bridge.endpoint import control_endpoint
     from avatar_bridge.filter_trials import region_lags_ms
+    from avatar_bridge.live_video import LiveVideo
     from avatar_bridge.messages import Hello
     from avatar_bridge.pipeline import Pipeline
     from avatar_bridge.publisher import Publisher
@@ -87,6 +88,7 @@ def track(
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
     )
+    drawn: LiveVideo | None = None
     with ExitStack() as stack:
         video = stack.enter_context(open_source(source, lasting=True))
         keys = sender_keys(endpoint, insecure) if publish else None
@@ -98,7 +100,8 @@ def track(
             run_takes.start(record)
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
-        drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+            writer = stack.enter_context(VideoWriter(overlay, video.rate_hz))
+            drawn = LiveVideo(writer, video.rate_hz, complain)
         service = TrackService(
             video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
         )
@@ -114,21 +117,22 @@ def track(
             if picture is None:
                 show(0, service.trouble or f"{video.name} is stopped; rdr control start goes on")
                 continue
-            if drawn:
+            if drawn and not drawn.error:
                 drawn.write(draw(picture), picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
     lags = region_lags_ms(smooth, video.rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in [*run_takes.written, *([overlay] if overlay else [])]:
+    broken = run_takes.broken + ([overlay] if overlay and drawn and drawn.error else [])
+    for path in [*run_takes.written, *([overlay] if overlay and overlay not in broken else [])]:
         print(f"wrote {path}")
-    if run_takes.broken:
-        names = ", ".join(map(str, run_takes.broken))
+    if broken:
+        names = ", ".join(map(str, broken))
         raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
 def complain(line: str) -> None:
-    """Say at once what is wrong with the take."""
+    """Say at once what is wrong with a take or the overlay."""
     print(f"error: {line}", file=sys.stderr)
 
 
