@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 _MAX_REQUEST_BYTES: Final = 4096
 _TICK_MS: Final = 100
 _LINGER_MS: Final = 200
+_MOST_AT_ONCE: Final = 50
+_REST_S: Final = 0.1
+"""At most so many answers in so long: what asks without end takes the time of the thread that tracks."""
 
 
 class ControlServer:
@@ -72,10 +75,16 @@ class ControlServer:
         import zmq
 
         socket = self._bound.socket
+        since_s, answered = time.monotonic(), 0
         try:
             while not self._stop.is_set():
+                if answered == _MOST_AT_ONCE:
+                    self._stop.wait(since_s + _REST_S - time.monotonic())
+                if time.monotonic() - since_s >= _REST_S:
+                    since_s, answered = time.monotonic(), 0
                 if not socket.poll(_TICK_MS):
                     continue
+                answered += 1
                 try:
                     parts = socket.recv_multipart(zmq.NOBLOCK)
                     socket.send(encode(self._reply(parts, time.time_ns())))

@@ -1,8 +1,10 @@
-"""A video beside a running tracker or stream: whatever happens to the video, or to the clock, the rest goes on."""
+"""A video beside a running tracker: whatever happens to the video, or to the clock, tracking goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
 from typing import Final
 
 from avatar_bridge.errors import VideoError
@@ -41,18 +43,33 @@ class LiveVideo:
     """Writes to a VideoWriter until that fails, a full disk above all; then says so, once."""
 
     def __init__(self, video: VideoWriter, rate_hz: float, say: Callable[[str], object]) -> None:
-        """`say` is given the line for people."""
+        """The video is this object's from now on; `say` is given the line for people."""
         self._video, self._times, self._say = video, VideoTimes(rate_hz), say
         self.error: VideoError | None = None
-        """Why there is no video; None: there is. After that nothing may be written."""
+        """Why nothing is written any more; None: it goes well."""
 
     def write(self, image_bgr: UInt8, capture_time_ns: int) -> None:
         """Append an (H, W, 3) uint8 picture; one that came late is left out."""
         time_ns = self._times.of(capture_time_ns)
-        if time_ns is None:
+        if time_ns is not None:
+            self._attempt(lambda: self._video.write(image_bgr, time_ns), "; tracking goes on")
+
+    def __enter__(self) -> LiveVideo:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the video, or drop it after an error in the `with` block."""
+        self._attempt(self._video.close if error is None else self._video.abort)
+
+    def _attempt(self, action: Callable[[], object], comfort: str = "") -> None:
+        if self.error is not None:
             return
         try:
-            self._video.write(image_bgr, time_ns)
+            action()
         except VideoError as error:
             self.error = error
-            self._say(f"{error}; tracking goes on")
+            with suppress(VideoError):
+                self._video.close()  # where a picture was the fault, what there is of the video stays
+            self._say(f"{error}{comfort}")

@@ -15,7 +15,7 @@ from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.curve import CurveClient, connect_with
 from avatar_bridge.endpoint import check_endpoint
 from avatar_bridge.errors import StreamError, WireError
-from avatar_bridge.messages import FaceFrame, Hello, Message
+from avatar_bridge.messages import MAX_FACES, FaceFrame, Hello, Message
 from avatar_bridge.sockets import keepalive_options
 from avatar_bridge.stream_stats import StreamMeter, StreamStats
 from avatar_bridge.zmq_context import end_context
@@ -26,6 +26,8 @@ _QUEUE: Final = 10_000
 """Messages kept while nobody polls."""
 _BATCH: Final = 2_000
 """Messages taken in one poll, so that a flood cannot keep the caller for ever."""
+_NEWEST: Final = 4 * MAX_FACES
+"""Messages that are read in one poll where only the newest frames count; older ones are passed over unread."""
 _MAX_RECEIVED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 """A longer message makes ZeroMQ drop the connection; those between here and the wire's limit are only counted. A full
 queue of such is what a rogue sender can make this end hold."""
@@ -109,14 +111,12 @@ class Subscriber:
         self.close()
 
     def _drain(self) -> list[Message]:
-        import zmq
-
         messages: list[Message] = []
-        for _ in range(_BATCH):
-            if not self._socket.poll(0):
-                break
-            parts = self._socket.recv_multipart(zmq.NOBLOCK)
-            received = Timestamp.now()
+        arrivals = self._arrivals(_QUEUE if self.latest_only else _BATCH)
+        if self.latest_only and len(arrivals) > _NEWEST:
+            self._meter.pass_over(len(arrivals) - _NEWEST)
+            arrivals = arrivals[-_NEWEST:]
+        for parts, received in arrivals:
             try:
                 if len(parts) != 1:
                     raise WireError(f"a message must be one ZeroMQ frame, got {len(parts)}")
@@ -129,6 +129,15 @@ class Subscriber:
             self._take(message, received)
             messages.append(message)
         return messages
+
+    def _arrivals(self, most: int) -> list[tuple[list[bytes], Timestamp]]:
+        """Return what lies in the queue, and when it was taken from there."""
+        import zmq
+
+        arrivals: list[tuple[list[bytes], Timestamp]] = []
+        while len(arrivals) < most and self._socket.poll(0):
+            arrivals.append((self._socket.recv_multipart(zmq.NOBLOCK), Timestamp.now()))
+        return arrivals
 
     def _take(self, message: Message, received: Timestamp) -> None:
         if isinstance(message, Hello):

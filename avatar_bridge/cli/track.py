@@ -100,8 +100,7 @@ def track(
             run_takes.start(record)
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
-            writer = stack.enter_context(VideoWriter(overlay, video.rate_hz))
-            drawn = LiveVideo(writer, video.rate_hz, complain)
+            drawn = stack.enter_context(LiveVideo(VideoWriter(overlay, video.rate_hz), video.rate_hz, complain))
         service = TrackService(
             video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
         )

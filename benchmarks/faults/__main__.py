@@ -17,15 +17,9 @@ from typing import Final
 
 from benchmarks.faults.cameras import camera_unplugged, clock_set
 from benchmarks.faults.files import disk_full, recorder_killed
+from benchmarks.faults.floods import flood_of_frames, flood_of_requests, flood_of_subscriptions
+from benchmarks.faults.garbage import garbage_at_control, garbage_on_the_stream, garbage_to_the_sender
 from benchmarks.faults.peers import machine_asleep, port_taken, receiver_frozen, receiver_killed, sender_killed
-from benchmarks.faults.rogues import (
-    flood_of_frames,
-    flood_of_requests,
-    flood_of_subscriptions,
-    garbage_at_control,
-    garbage_on_the_stream,
-    garbage_to_the_sender,
-)
 from benchmarks.faults.row import Row
 from benchmarks.latency import machine
 

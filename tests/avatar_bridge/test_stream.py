@@ -149,6 +149,24 @@ def test_superseded_frames_are_counted(make_frame: MakeFrame, raw_publisher: tup
         assert frames_in(delivered)[-1].seq == 9
 
 
+def test_a_live_view_that_was_blocked_has_the_newest_at_once(
+    make_frame: MakeFrame, raw_publisher: tuple[zmq.Socket[bytes], str]
+) -> None:
+    socket, endpoint = raw_publisher
+    with Subscriber(endpoint, latest_only=True) as subscriber:
+        wait_for_subscription(socket)
+        for seq in range(900):
+            socket.send(encode(make_frame(seq, face_id=seq % 3)))
+        time.sleep(1.0)
+        frames_in(subscriber.poll(100))
+        while subscriber.stats().frames < 900:
+            subscriber.poll(100)
+        stats = subscriber.stats()
+        assert (stats.missed, stats.invalid) == (0, 0)
+        assert stats.superseded >= 890
+        assert {face: frame.seq for face, frame in subscriber.latest(60_000).items()} == {0: 897, 1: 898, 2: 899}
+
+
 def test_hello_comes_by_itself_and_to_every_new_receiver() -> None:
     with Publisher(ANY_PORT, hello_interval_s=0.1) as publisher, Subscriber(publisher.endpoint) as subscriber:
         collect(subscriber, lambda messages: len(messages) >= 3)
