@@ -23,7 +23,7 @@ def avatar(
     format: Literal["glb"] = "glb",
     names: Literal["facewarehouse", "arkit"] = "facewarehouse",
 ) -> None:
-    """Draw the avatar's neutral face and its 46 expressions on a labelled sheet, or export the avatar for other programs.
+    """Draw the avatar's neutral face and its 46 expressions on a labelled sheet, or export it for other programs.
 
     Examples:
         rdr avatar

@@ -77,7 +77,8 @@ class SmoothingConfig:
     @classmethod
     def of(cls, levels: Mapping[str, str]) -> SmoothingConfig:
         """Return the settings of a level for each region."""
-        return cls(*(levels[region] for region in SMOOTHED_REGIONS))
+        brows, eyes, mouth, jaw, head = (levels[region] for region in SMOOTHED_REGIONS)
+        return cls(brows, eyes, mouth, jaw, head)
 
     @property
     def enabled(self) -> bool:
