@@ -174,6 +174,8 @@ class Hello:
     """How many faces are tracked at once, at most."""
     user: str | None = None
     """Name of the user model in use; None: the default face."""
+    source: str | None = None
+    """Which of the sender's cameras this is, by name; None: it was given none."""
 
     def __post_init__(self) -> None:
         names = self.blendshape_names
@@ -193,6 +195,7 @@ class Hello:
             "rate_hz": check_real("rate_hz", self.rate_hz, 0, 1000),
             "faces": check_integer("faces", self.faces, 0, MAX_FACES),
             "user": _optional_user(self.user),
+            "source": None if self.source is None else check_text("source", self.source, 64),
         }
         if len(set(checked["blendshape_names"])) != N_EXPRESSIONS:
             raise WireError("blendshape_names must differ from each other, got one twice")

@@ -67,8 +67,9 @@ class Subscriber:
         """
         start = Timestamp.now()
         messages = self._drain()
-        while not messages and (left_ms := timeout_ms - start.age_ms()) > 0 and self._socket.poll(math.ceil(left_ms)):
-            messages = self._drain()  # may be empty again: garbage
+        while not messages and (left_ms := timeout_ms - start.age_ms()) > 0:
+            if self._socket.poll(math.ceil(left_ms)):
+                messages = self._drain(Timestamp.now())  # may be empty again: garbage
         if not messages:
             self._watch()
         return self._only_newest(messages) if self.latest_only else messages
@@ -100,15 +101,16 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    def _drain(self) -> list[Message]:
+    def _drain(self, arrived: Timestamp | None = None) -> list[Message]:
+        """Read what is there; `arrived`: when the first of it was seen to be."""
         import zmq
 
         messages: list[Message] = []
         for _ in range(_BATCH):
-            if not self._socket.poll(0):
+            received, arrived = arrived or (Timestamp.now() if self._socket.poll(0) else None), None
+            if received is None:
                 break
             parts = self._socket.recv_multipart(zmq.NOBLOCK)
-            received = Timestamp.now()
             try:
                 if len(parts) != 1:
                     raise WireError(f"a message must be one ZeroMQ frame, got {len(parts)}")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("rdr_core", "calibration", "avatar_bridge", "blender_addon")
 
 RDR_CORE_LAYERS = (
-    {"types", "errors", "config", "landmarks", "atomic"},
+    {"types", "errors", "config", "landmarks", "atomic", "interrupt"},
     {"geometry"},
     {"face_model"},
     {"modeling", "fitting", "data", "synthesis"},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from avatar_bridge.capture.file_times import RisingTimes, start_time_ns
 from avatar_bridge.capture.frames import DEFAULT_RATE_HZ, MAX_PIXELS, CapturedFrame, FrameSource
 from avatar_bridge.errors import VideoError
 from rdr_core.types import UInt8
@@ -53,17 +53,14 @@ class VideoSource(FrameSource):
     def __iter__(self) -> Iterator[CapturedFrame]:
         import av
 
-        index, previous_ns = 0, -1
-        interval_ns = round(1e9 / self.rate_hz)
+        index = 0
         try:
             with self._opened() as (container, stream):
-                start_ns = (container.start_time or 0) * 1000  # libav counts the container in microseconds
+                times = RisingTimes(start_time_ns(container), round(1e9 / self.rate_hz))
                 for frame in container.decode(stream):
-                    time_ns = _time_ns(frame, start_ns)
-                    if time_ns is None or time_ns <= previous_ns:  # a file without good times
-                        time_ns = previous_ns + interval_ns if index else 0
+                    time_ns = times.next(frame.pts, frame.time_base)
                     yield CapturedFrame(_upright(frame), self._base_time_ns + time_ns, index, self.name, time_ns)
-                    index, previous_ns = index + 1, time_ns
+                    index += 1
         except av.FFmpegError as error:
             of = f" of {self.frame_count}" if self.frame_count else ""
             raise VideoError(
@@ -96,12 +93,6 @@ def _reason(error: Exception) -> str:
 
 def _estimated_count(container: Any, rate_hz: float) -> int | None:
     return round(container.duration / 1e6 * rate_hz) if container.duration else None
-
-
-def _time_ns(frame: VideoFrame, start_ns: int) -> int | None:
-    if frame.pts is None or frame.time_base is None:
-        return None
-    return round(frame.pts * Fraction(frame.time_base) * 1_000_000_000) - start_ns
 
 
 def _upright(frame: VideoFrame) -> UInt8:

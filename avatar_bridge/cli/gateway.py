@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import tyro
 
 from avatar_bridge.cli.status import status_line
+from avatar_bridge.cli.stream import endpoint_of_source
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from avatar_bridge.gateways.vmc import VmcSender
 
 Protocol = Literal["vmc", "live-link-face", "vmc-in"]
+_WAIT_S: Final = 10.0
+"""How long a source is looked for by its name."""
 
 
 def gateway(
     protocol: Annotated[Protocol, tyro.conf.Positional],
     endpoint: str = DEFAULT_ENDPOINT,
+    source: str | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
     names: Literal["arkit", "vrm0", "vrm1"] = "arkit",
@@ -45,6 +49,7 @@ def gateway(
     Args:
         protocol: vmc, live-link-face: send a stream's faces on; vmc-in: publish what another program sends.
         endpoint: The stream: where to receive it, or with vmc-in where to publish it.
+        source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
         host: Where to send, or with vmc-in the address to listen on.
         port: UDP port; default 39539 (vmc, vmc-in) or 11111 (live-link-face).
         names: With vmc: arkit for avatars with ARKit's shapes ("perfect sync"), vrm0 or vrm1 for those without.
@@ -53,6 +58,7 @@ def gateway(
         server_key: The stream's public key where it is encrypted (rdr keys).
         seconds: Stop after this long.
     """
+    endpoint = endpoint_of_source(endpoint, source, _WAIT_S, server_key)
     end = time.monotonic() + (seconds if seconds is not None else float("inf"))
     with suppress(KeyboardInterrupt):
         if protocol == "vmc-in":

@@ -83,8 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # read when cv2 is imported; what it reports, we say in one line
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    return attempt(lambda: run(given[0], given[1:]))
+
+
+def attempt(action: Callable[[], None]) -> int:
+    """Do something and return the exit code, known errors said in one line."""
     try:
-        run(given[0], given[1:])
+        action()
     except (RdrError, BridgeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from avatar_bridge.cli.status import status_line
-from avatar_bridge.cli.stream import open_stream
+from avatar_bridge.cli.stream import endpoint_of_source, open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import AvatarError, StreamError
 from avatar_bridge.messages import FaceFrame
@@ -19,6 +19,7 @@ from rdr_core.types import UInt8
 
 def preview(
     endpoint: str = DEFAULT_ENDPOINT,
+    source: str | None = None,
     out: Path | None = None,
     seconds: float | None = None,
     size: int = 512,
@@ -33,9 +34,11 @@ def preview(
         rdr preview
         rdr preview --out out/avatar.mp4 --seconds 10
         rdr preview --out out/avatar.png
+        rdr preview --source left
 
     Args:
         endpoint: Where the stream is published.
+        source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
         out: Write an .mp4 or one .png instead of opening a window.
         seconds: Stop after this long.
         size: Side of the picture, px.
@@ -50,6 +53,7 @@ def preview(
         out.parent.mkdir(parents=True, exist_ok=True)
     from avatar_bridge.avatar import default_avatar
 
+    endpoint = endpoint_of_source(endpoint, source, wait, server_key)
     live = out is None or out.suffix.lower() == ".png"
     with (
         AvatarRenderer(default_avatar(), size, size) as renderer,  # takes seconds, in which nobody would receive

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from avatar_bridge.cli.status import status_line
-from avatar_bridge.cli.stream import open_stream
+from avatar_bridge.cli.stream import endpoint_of_source, open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import StreamError
 from avatar_bridge.messages import FaceFrame
@@ -19,6 +19,7 @@ from avatar_bridge.messages import FaceFrame
 def record(
     out: Annotated[Path, tyro.conf.Positional],
     endpoint: str = DEFAULT_ENDPOINT,
+    source: str | None = None,
     seconds: float | None = None,
     wait: float = 10.0,
     idle: float = 5.0,
@@ -33,6 +34,7 @@ def record(
     Args:
         out: The take to write (.mcap).
         endpoint: Where the stream is published.
+        source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
         seconds: Stop after this long.
         wait: Give up when no stream is heard for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
@@ -41,6 +43,7 @@ def record(
     from avatar_bridge.recording import Recorder
     from avatar_bridge.recording.facts import facts_of_stream
 
+    endpoint = endpoint_of_source(endpoint, source, wait, server_key)
     out.parent.mkdir(parents=True, exist_ok=True)
     with open_stream(endpoint, server_key) as stream, status_line(None) as show:
         show(0, f"waiting for a stream on {endpoint}")

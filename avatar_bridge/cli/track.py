@@ -9,20 +9,24 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
+from avatar_bridge.cli.offline import LIVE, OfflineOptions, track_offline
+from avatar_bridge.cli.several import track_each
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import RecordingError
-from avatar_bridge.pipeline import TrackedPicture
-from rdr_core.types import UInt8
+from avatar_bridge.source_names import source_of
+
+if TYPE_CHECKING:
+    from avatar_bridge.recording.run_takes import RunTakes
 
 
 def track(
-    source: Annotated[str, tyro.conf.Positional] = "0",
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional] = ("0",),
     endpoint: str = DEFAULT_ENDPOINT,
     publish: bool = True,
     control: str | None = None,
@@ -37,6 +41,7 @@ def track(
     preset: Literal["live", "paper"] = "live",
     weights: Path | None = None,
     threads: int = 1,
+    offline: Annotated[OfflineOptions, tyro.conf.arg(name="")] = LIVE,
 ) -> None:
     """Follow faces and stream head pose and 46 blendshapes until the source ends or Ctrl-C.
 
@@ -45,9 +50,12 @@ def track(
         rdr track clip.mp4 --overlay out/clip_overlay.mp4 --record out/clip.mcap
         rdr track photos/ --no-publish --fast --overlay out/photos.mp4
         rdr track 0 --smoothing strong,eyes=light
+        rdr track front=0 left=1
+        rdr track shoot/ --offline --out shoot_takes
 
     Args:
-        source: Camera number, video file, picture or folder of pictures.
+        sources: Camera number, video file, picture or folder of pictures; several, each with a name of its own as
+            NAME=SOURCE, are tracked by a process each. With --offline: videos, and folders of them.
         endpoint: Where to publish; rdr preview and Blender connect to it.
         publish: Stream over ZeroMQ, and answer rdr control.
         control: Where rdr control asks; by default the port after the endpoint's.
@@ -64,14 +72,21 @@ def track(
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
+    given = locals()
+    if offline.offline:
+        track_offline(given, track)
+        return
+    if len(sources) > 1:
+        track_each(given, track)
+        return
     from avatar_bridge.capture import open_source
     from avatar_bridge.cli.stream import sender_keys
     from avatar_bridge.config import SmoothingConfig
     from avatar_bridge.control_server import ControlServer
     from avatar_bridge.endpoint import control_endpoint
-    from avatar_bridge.filter_trials import region_lags_ms
     from avatar_bridge.messages import Hello
     from avatar_bridge.pipeline import Pipeline
+    from avatar_bridge.preview.overlay import draw_faces
     from avatar_bridge.publisher import Publisher
     from avatar_bridge.recording.facts import facts_of_run
     from avatar_bridge.recording.run_takes import RunTakes
@@ -83,6 +98,7 @@ def track(
     from rdr_core.inference.weights import find_network, load_predictor
     from rdr_core.interrupt import on_interrupt
 
+    name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
         load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
@@ -91,14 +107,15 @@ def track(
         video = stack.enter_context(open_source(source, lasting=True))
         keys = sender_keys(endpoint, insecure) if publish else None
         publisher = stack.enter_context(Publisher(endpoint, curve=keys, insecure=insecure)) if publish else None
-        hello = replace(publisher.hello if publisher else Hello(session="file"), rate_hz=video.rate_hz, faces=max_faces)
+        hello = publisher.hello if publisher else Hello(session="file")
+        hello = replace(hello, rate_hz=video.rate_hz, faces=max_faces, source=name)
         facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
         run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
-        if record:
-            run_takes.start(record)
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
         drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+        if record:
+            run_takes.start(record)
         service = TrackService(
             video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
         )
@@ -115,15 +132,24 @@ def track(
                 show(0, service.trouble or f"{video.name} is stopped; rdr control start goes on")
                 continue
             if drawn:
-                drawn.write(draw(picture), picture.captured.capture_time_ns)
+                image = draw_faces(picture.captured.image_bgr, picture.smoothed_faces())
+                drawn.write(image, picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
-    lags = region_lags_ms(smooth, video.rate_hz or 30.0)
+    say_outcome(run_takes, overlay, smoothing, video.rate_hz)
+
+
+def say_outcome(takes: RunTakes, overlay: Path | None, smoothing: str, rate_hz: float) -> None:
+    """Print what filters cost and what was written. Raises RecordingError where a take ended early."""
+    from avatar_bridge.config import SmoothingConfig
+    from avatar_bridge.filter_trials import region_lags_ms
+
+    lags = region_lags_ms(SmoothingConfig.of(smoothing), rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in [*run_takes.written, *([overlay] if overlay else [])]:
+    for path in [*takes.written, *([overlay] if overlay else [])]:
         print(f"wrote {path}")
-    if run_takes.broken:
-        names = ", ".join(map(str, run_takes.broken))
+    if takes.broken:
+        names = ", ".join(map(str, takes.broken))
         raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
@@ -148,14 +174,3 @@ def limited(pictures: Iterator[CapturedFrame | None], seconds: float | None) -> 
         return pictures
     end = time.monotonic() + seconds
     return takewhile(lambda _: time.monotonic() < end, pictures)
-
-
-def draw(picture: TrackedPicture) -> UInt8:
-    """Return the picture with every tracked face drawn in."""
-    from avatar_bridge.preview.overlay import draw_overlay
-
-    image = picture.captured.image_bgr
-    for face in picture.smoothed_faces():
-        if face.tracked:
-            image = draw_overlay(image, face)
-    return image

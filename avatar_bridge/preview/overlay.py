@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -40,6 +41,14 @@ def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: b
     if bars:
         draw_bars(image, face.prediction.alpha_exp, face.face_id)
     return image
+
+
+def draw_faces(image_bgr: UInt8, faces: Iterable[TrackedFace]) -> UInt8:
+    """Draw the faces that are tracked; where there is none, return the picture itself."""
+    for face in faces:
+        if face.tracked:
+            image_bgr = draw_overlay(image_bgr, face)
+    return image_bgr
 
 
 def _draw_mesh(image: UInt8, face: TrackedFace, unit: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,6 +12,7 @@ from avatar_bridge.capture.frames import FrameSource
 from avatar_bridge.config import SmoothingConfig
 from avatar_bridge.messages import Hello
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.inference.weights import network_sha256
 
 MAX_RATE_HZ: Final = 1000
 
@@ -28,7 +28,7 @@ class TakeFacts:
     network: str | None = None
     """File name of the weights."""
     network_sha256: str | None = None
-    """Of that file."""
+    """Of that file, followed by that of its weights where they lie beside it."""
     smoothing: str | None = None
     """What the filters were asked for, as `rdr track --smoothing` takes it."""
     filters: Mapping[str, Any] | None = None
@@ -69,13 +69,11 @@ def facts_of_run(
     source: FrameSource, network: Path, smoothing: str, config: SmoothingConfig, user: str | None = None
 ) -> TakeFacts:
     """Return the facts of a tracker that begins; `smoothing` is what `config` was made from."""
-    with network.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return TakeFacts(
         source_size_px=source.size_px,
         source_rate_hz=source.rate_hz,
         network=network.name,
-        network_sha256=digest,
+        network_sha256=network_sha256(network),
         smoothing=smoothing,
         filters=asdict(config),
         user=user,

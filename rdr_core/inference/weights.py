@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,18 @@ def find_network(preset: str, weights: Path | None = None) -> Path:
             "it with --weights FILE"
         )
     return path
+
+
+def network_sha256(network: Path) -> str:
+    """Return the SHA-256, as hexadecimal text, of a network's file, continued with its weights where they lie beside it
+    (NAME.onnx, NAME.safetensors). AssetError where it is not there."""
+    if not network.is_file():
+        raise AssetError(f"{network}: no such network; make it with rdr export")
+    digest = hashlib.sha256()
+    for path in dict.fromkeys((network, network.with_suffix(".safetensors"))):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def load_predictor(preset: str = "live", weights: Path | None = None, threads: int = 1) -> Any:

@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 
+from rdr_core.data.engines import Engine, Processes, ThisProcess
 from rdr_core.data.reading import Broken
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import DataError, RdrError
 from rdr_core.fitting.fit_group import FitConfig
-from rdr_core.training.fit_engines import Engine, Processes, ThisProcess
 from rdr_core.training.fit_jobs import (
     Chunk,
     Failure,

@@ -66,7 +66,13 @@ def test_round_trip_of_frames(quaternion: np.ndarray, numbers: tuple[int, int, i
 
 def test_round_trip_of_hello() -> None:
     hello = Hello(
-        session="s", publish_time_ns=5, versions={"rdr-live": "0.1.0"}, rate_hz=29.97, faces=2, user="Ängström"
+        session="s",
+        publish_time_ns=5,
+        versions={"rdr-live": "0.1.0"},
+        rate_hz=29.97,
+        faces=2,
+        user="Ängström",
+        source="left",
     )
     assert decode(encode(hello)) == hello
     assert decode(encode(Hello(session="s"))) == Hello(session="s")

@@ -201,6 +201,9 @@ def test_from_tracked_face_refuses_what_is_no_number() -> None:
         ("faces", True),
         ("axes", None),
         ("units", "x" * 513),
+        ("source", ""),
+        ("source", "x" * 65),
+        ("source", 1),
     ],
 )
 def test_a_wrong_hello_is_refused_by_name(field: str, value: Any) -> None:

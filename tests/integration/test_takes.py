@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from avatar_bridge.fake import FakeFace
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.publisher import Publisher
 from avatar_bridge.recording import read_take
-from rdr_core.inference.weights import find_network
+from rdr_core.inference.weights import find_network, network_sha256
 
 PATIENCE_S = 100.0
 Rdr = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -45,7 +44,7 @@ def test_a_tracked_take_has_raw_frames_facts_and_the_files_own_times(rdr: Rdr, c
     ]
     facts, network = take.facts, find_network("live")
     assert (facts.source_size_px, facts.source_rate_hz) == (filtered[0].source_size_px, 25.0)
-    assert (facts.network, facts.network_sha256) == (network.name, hashlib.sha256(network.read_bytes()).hexdigest())
+    assert (facts.network, facts.network_sha256) == (network.name, network_sha256(network))
     assert (facts.smoothing, facts.filters) == ("strong,eyes=light", asdict(SmoothingConfig.of("strong,eyes=light")))
     shown = rdr("takes", path)
     assert "50, 50 raw beside them, 0 missed" in shown.stdout

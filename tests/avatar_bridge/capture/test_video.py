@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,56 @@ def test_every_frame_with_its_time(video: Path) -> None:
     for i, frame in enumerate(frames):
         assert frame.image_bgr.dtype == np.uint8
         assert abs(frame.image_bgr[24:40, 24:72].mean() - 4 * i) < 5
+
+
+def write_uneven(path: Path, times_ms: list[int], codec: str = "libx264") -> Path:
+    """Write a video of grey pictures, 20 x the frame number, each shown at its own time."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options={"bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for i, time_ms in enumerate(times_ms):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 20 * i, np.uint8), format="bgr24")
+            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+UNEVEN_MS = [0, 33, 40, 140, 141, 181, 500, 517, 533, 2000, 2001, 2040]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_frames_of_a_variable_rate_have_their_own_times(tmp_path: Path, suffix: str) -> None:
+    frames = list(VideoSource(write_uneven(tmp_path / f"phone{suffix}", UNEVEN_MS), base_time_ns=5))
+    assert [frame.source_time_ns for frame in frames] == [frame.capture_time_ns - 5 for frame in frames]
+    times_ms = [(frame.source_time_ns or 0) / 1e6 for frame in frames]
+    assert times_ms == pytest.approx(UNEVEN_MS, abs=0.02)  # .ts counts in 1/90 ms
+    greys = [float(frame.image_bgr.mean()) for frame in frames]
+    assert greys == pytest.approx([20 * i for i in range(len(UNEVEN_MS))], abs=9)  # in their order, none twice
+
+
+@pytest.mark.parametrize("said", [0, 7, 100_000])
+def test_a_container_that_lies_about_its_frames_changes_nothing(tmp_path: Path, said: int) -> None:
+    path = tmp_path / "liar.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for i in range(30):
+            picture = np.full((64, 96, 3), 4 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    length = data.index(b"strh") + 8 + 32  # dwLength of the stream's header
+    assert struct.unpack_from("<I", data, length) == (30,)
+    struct.pack_into("<I", data, length, said)
+    struct.pack_into("<I", data, data.index(b"avih") + 8 + 16, said)  # dwTotalFrames
+    path.write_bytes(data)
+    source = VideoSource(path, base_time_ns=0)
+    frames = list(source)
+    assert source.frame_count != 30 or said == 0
+    assert [frame.capture_time_ns for frame in frames] == [i * 40_000_000 for i in range(30)]
+    assert [round(float(frame.image_bgr.mean()) / 4) for frame in frames] == list(range(30))
 
 
 def test_may_be_iterated_again_and_left_early(video: Path) -> None:

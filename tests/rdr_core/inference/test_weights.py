@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors import safe_open
 
 from rdr_core.errors import AssetError
 from rdr_core.inference.detector import FaceDetector, landmark_crop
-from rdr_core.inference.weights import LICENCES, find_network, load_predictor
+from rdr_core.inference.weights import LICENCES, find_network, load_predictor, network_sha256
 from rdr_core.types import UInt8
 
 ASSETS = Path(str(files("rdr_core") / "assets"))
@@ -55,3 +56,15 @@ def test_names_and_files(tmp_path: Path) -> None:
     assert find_network("live", tmp_path / "mine.onnx") == tmp_path / "mine.onnx"
     with pytest.raises(AssetError, match="no paper network is shipped"):
         find_network("paper")
+
+
+def test_a_network_is_told_by_its_graph_and_its_weights(tmp_path: Path) -> None:
+    graph, weights = tmp_path / "n.onnx", tmp_path / "n.safetensors"
+    graph.write_bytes(b"graph")
+    alone = network_sha256(graph)
+    assert alone == hashlib.sha256(b"graph").hexdigest()
+    weights.write_bytes(b"weights")
+    assert network_sha256(graph) == hashlib.sha256(b"graphweights").hexdigest()
+    assert network_sha256(weights) == hashlib.sha256(b"weights").hexdigest()
+    with pytest.raises(AssetError, match="no such network"):
+        network_sha256(tmp_path / "other.onnx")

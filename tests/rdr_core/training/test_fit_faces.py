@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rdr_core.data.engines import Processes, ThisProcess
 from rdr_core.errors import ConfigError, DataError, RdrError
 from rdr_core.fitting.fit_group import FitConfig
-from rdr_core.training.fit_engines import Processes, ThisProcess
 from rdr_core.training.fit_faces import fit_faces
 from rdr_core.training.targets import TargetTable
 

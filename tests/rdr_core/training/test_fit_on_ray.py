@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rdr_core.data.engines import RayCluster
 from rdr_core.errors import ConfigError, DataError
-from rdr_core.training.fit_engines import RayCluster
 from rdr_core.training.fit_faces import fit_faces
 from rdr_core.training.targets import TargetTable
 

@@ -1,7 +1,7 @@
 """Where chunks of work are done: in this process, in others of this machine, or on a Ray cluster.
 
 An engine takes a function and a queue, and yields each chunk with its result as it is done, None where the process that
-worked on it died. The queue may grow meanwhile: who receives None may put the work back.
+worked on it died. The queue may grow meanwhile: who receives None may put the work back. Long work may call `report`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import os
 import socket
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Protocol, TypeVar
@@ -22,25 +23,57 @@ from rdr_core.errors import ConfigError, RdrError
 
 C = TypeVar("C")
 R = TypeVar("R")
+Progress = Callable[[int], object]
 _PATIENCE_S: Final = 5.0
+
+
+def _nobody(amount: int) -> None:
+    """Nobody wants to know."""
+
+
+_listener: Progress = _nobody
+
+
+def report(amount: int) -> None:
+    """Say, from within the work, that so much of a chunk is done; on a cluster nobody hears it."""
+    _listener(amount)
+
+
+@contextmanager
+def _heard_by(progress: Progress) -> Iterator[None]:
+    global _listener
+    before, _listener = _listener, progress
+    try:
+        yield
+    finally:
+        _listener = before
 
 
 class Engine(Protocol):
     """Does chunks of work."""
 
-    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
-        """Yield chunks of the queue with their results, in any order; exceptions of `work` pass through."""
+    def run(
+        self, work: Callable[[C], R], waiting: deque[C], progress: Progress = _nobody
+    ) -> Generator[tuple[C, R | None], None, None]:
+        """Yield chunks of the queue with their results, in any order; exceptions of `work` pass through.
+
+        progress: called with what the work reports.
+        """
 
 
 @dataclass(frozen=True)
 class ThisProcess:
     """One after the other, here."""
 
-    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+    def run(
+        self, work: Callable[[C], R], waiting: deque[C], progress: Progress = _nobody
+    ) -> Generator[tuple[C, R | None], None, None]:
         """See `Engine`."""
         while waiting:
             chunk = waiting.popleft()
-            yield chunk, work(chunk)
+            with _heard_by(progress):
+                result = work(chunk)
+            yield chunk, result
 
 
 @dataclass(frozen=True)
@@ -54,7 +87,9 @@ class Processes:
         if self.count < 0:
             raise ConfigError(f"the number of processes must be 0 (all cores) or more, got {self.count}")
 
-    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+    def run(
+        self, work: Callable[[C], R], waiting: deque[C], progress: Progress = _nobody
+    ) -> Generator[tuple[C, R | None], None, None]:
         """See `Engine`. The processes end with the iterator, whatever ends it."""
         team: list[_Worker] = []
         try:
@@ -67,7 +102,11 @@ class Processes:
                         team[number].give(waiting.popleft())
                 busy = {worker.pipe: worker for worker in team if worker.busy}
                 for pipe in connection.wait(list(busy)):
-                    yield busy[pipe].take()  # type: ignore[index]
+                    answer = busy[pipe].take()  # type: ignore[index]
+                    if isinstance(answer, int):
+                        progress(answer)
+                    else:
+                        yield answer
         finally:
             for worker in team:
                 worker.end()
@@ -90,13 +129,16 @@ class _Worker:
         with suppress(OSError):  # where it died while it had nothing to do, `take` will say so
             self.pipe.send(chunk)
 
-    def take(self) -> tuple[Any, Any]:
-        """Receive the result of the chunk, None where the process died; an exception of the work is raised."""
+    def take(self) -> int | tuple[Any, Any]:
+        """Receive a report, or the chunk's result, None where the process died; an exception of the work is raised."""
         try:
-            result, error = self.pipe.recv()
+            answer = self.pipe.recv()
         except (EOFError, OSError):
             self.end()
-            result, error = None, None
+            answer = None, None
+        if isinstance(answer, int):
+            return answer
+        result, error = answer
         self.busy = False
         if error is not None:
             raise error
@@ -120,6 +162,8 @@ class _Worker:
 def _serve(pipe: connection.Connection, work: Callable[..., Any]) -> None:
     """Main function of a process: answers chunks with (result, exception) until the pipe ends."""
     behave()
+    global _listener
+    _listener = partial(_tell, pipe)
     while True:
         try:
             chunk = pipe.recv()
@@ -137,6 +181,11 @@ def _serve(pipe: connection.Connection, work: Callable[..., Any]) -> None:
             return
 
 
+def _tell(pipe: connection.Connection, amount: int) -> None:
+    with suppress(OSError):  # who asked is gone, which the answer will find out
+        pipe.send(amount)
+
+
 @dataclass(frozen=True)
 class RayCluster:
     """Processes of a Ray cluster; each machine needs the program installed."""
@@ -150,7 +199,9 @@ class RayCluster:
         if self.count < 0:
             raise ConfigError(f"the number of chunks under way must be 0 (two a CPU) or more, got {self.count}")
 
-    def run(self, work: Callable[[C], R], waiting: deque[C]) -> Generator[tuple[C, R | None], None, None]:
+    def run(
+        self, work: Callable[[C], R], waiting: deque[C], progress: Progress = _nobody
+    ) -> Generator[tuple[C, R | None], None, None]:
         """See `Engine`; joins the cluster that the caller has joined, if any."""
         try:
             import ray

@@ -15,14 +15,18 @@ from typing import Any
 
 import pytest
 
+from rdr_core.data.engines import Engine, Processes, RayCluster, ThisProcess
 from rdr_core.errors import ConfigError, DataError
-from rdr_core.training.fit_engines import Engine, Processes, RayCluster, ThisProcess
 
 WORK = """
 import os, signal, time
+from rdr_core.data.engines import report
 from rdr_core.errors import DataError
 
 def work(chunk):
+    if isinstance(chunk, int):
+        for _ in range(chunk):
+            report(2)
     if chunk == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if chunk == "fail":
@@ -55,6 +59,17 @@ def test_each_chunk_is_answered_once(engine: Engine, work: Callable[[Any], Any])
         assert os.getpid() not in pids
         assert len(pids) <= engine.count
         assert {threads for *_, threads in found.values()} == {"1"}
+
+
+@pytest.mark.parametrize("engine", [ThisProcess(), Processes(2)])
+def test_reports_of_the_work_arrive(engine: Engine, work: Callable[[Any], Any]) -> None:
+    heard: list[int] = []
+    with closing(
+        engine.run(work, deque([3, 0, 5, "die" if isinstance(engine, Processes) else 1]), heard.append)
+    ) as run:
+        done = dict(run)
+    assert len(done) == 4
+    assert sum(heard) == 2 * (3 + 5 + isinstance(engine, ThisProcess))
 
 
 def test_no_work_starts_nothing(work: Callable[[Any], Any]) -> None:
