@@ -124,9 +124,15 @@ def steps() -> Iterator[float]:
     bpy.ops.rdr_live.remove_take()
     options.punch = False
     bpy.ops.rdr_live.disconnect()
-    bpy.ops.rdr_live.bake_take()
+    with bpy.context.temp_override(**view()):
+        bpy.ops.ed.undo_push(message="before the bake")
+        bpy.ops.rdr_live.bake_take("EXEC_DEFAULT", True)
     yield 1.0
     picture("baked.png")
+    assert bpy.data.actions
+    with bpy.context.temp_override(**view()):
+        bpy.ops.ed.undo()
+    assert not bpy.data.actions, "a bake is one step that undo takes back"
 
 
 def main() -> None:
