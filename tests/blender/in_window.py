@@ -108,10 +108,31 @@ def steps() -> Iterator[float]:
     bpy.ops.rdr_live.record()
     yield 4.0
     bpy.ops.rdr_live.stop_recording()
+    options.punch, options.punch_in, options.punch_out = True, 6, 30
+    bpy.context.scene.frame_set(1)
+    bpy.ops.rdr_live.record()
+    yield 2.0
+    with bpy.context.temp_override(**view()):
+        bpy.ops.screen.animation_play()
+    while len(options.takes) < 2:
+        yield 0.5
+    with bpy.context.temp_override(**view()):
+        bpy.ops.screen.animation_cancel()
+    punched = options.takes[1]
+    print(f"punched in at frame {punched.start_frame}: {punched.frames} frames, {punched.duration_s:.2f} s", flush=True)
+    assert 6 <= punched.start_frame <= 30, punched.start_frame
+    bpy.ops.rdr_live.remove_take()
+    options.punch = False
     bpy.ops.rdr_live.disconnect()
-    bpy.ops.rdr_live.bake_take()
+    with bpy.context.temp_override(**view()):
+        bpy.ops.ed.undo_push(message="before the bake")
+        bpy.ops.rdr_live.bake_take("EXEC_DEFAULT", True)
     yield 1.0
     picture("baked.png")
+    assert bpy.data.actions
+    with bpy.context.temp_override(**view()):
+        bpy.ops.ed.undo()
+    assert not bpy.data.actions, "a bake is one step that undo takes back"
 
 
 def main() -> None:

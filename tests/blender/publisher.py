@@ -4,6 +4,8 @@ wait COUNT                             until so many listen
 send FIRST COUNT [face_id] [lost]      frames of the made-up face, at once
 live RATE SECONDS                      frames in real time, with real capture times
 session NAME                           begin anew under another name
+
+An argument is a folder of keys (rdr keys): the stream is encrypted then.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import made_up_face as face
 
-from avatar_bridge.control_messages import Done
+from avatar_bridge.control_messages import Done, Request
 from avatar_bridge.control_server import ControlServer
+from avatar_bridge.keys import KeyStore
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.publisher import Publisher
 from rdr_core.geometry.rotation import quaternion_from_euler
@@ -45,12 +48,18 @@ def frame_of(session: str, seq: int, face_id: int = 0, tracked: bool = True, tim
     )
 
 
+def answer(request: Request) -> Done:
+    """Say what was asked."""
+    return Done(what=f"asked for {request.command}, {request.seconds:g} s")
+
+
 def main() -> None:
     """Publish until standard input ends."""
     free = "tcp://127.0.0.1:*"
-    publisher = Publisher(free)
+    curve = KeyStore(Path(sys.argv[1])).server() if len(sys.argv) > 1 else None
+    publisher = Publisher(free, curve=curve)
     session = publisher.session
-    control = ControlServer(lambda request: Done(what=f"asked for {request.command}, {request.seconds:g} s"), free)
+    control = ControlServer(answer, free, curve=curve)
     print(publisher.endpoint, control.endpoint, flush=True)
     for line in sys.stdin:
         command, *words = line.split()

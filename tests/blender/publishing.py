@@ -10,10 +10,10 @@ from pathlib import Path
 class PublisherProcess:
     """tests/blender/publisher.py under the tracker's own Python."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Path | None = None) -> None:
         python = os.environ["RDR_PYTHON"]
         self._process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("publisher.py"))],
+            [python, str(Path(__file__).with_name("publisher.py")), *([str(keys)] if keys else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

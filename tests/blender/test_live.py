@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -313,3 +316,45 @@ def test_the_tracker_is_asked_and_answers(addon: Addon, publisher: PublisherProc
     tick_until(lambda: not session.control.waiting)
     assert session.control.said == "asked for neutral, 1 s"
     preferences().property_unset("control_address")
+
+
+def rdr(*words: str) -> str:
+    """Run the tracker's program; return what it says."""
+    code = "from avatar_bridge.cli import main; raise SystemExit(main())"
+    run = subprocess.run([os.environ["RDR_PYTHON"], "-c", code, *words], check=True, capture_output=True, text=True)
+    return run.stdout
+
+
+def test_an_encrypted_stream(addon: Addon, tmp_path: Path) -> None:
+    tracker, ours = tmp_path / "tracker", tmp_path / "ours"
+    for folder in (tracker, ours):
+        rdr("keys", "new", "--folder", str(folder))
+    rdr("keys", "allow", "blender", str(ours / "own.key"), "--folder", str(tracker))
+    (server_key,) = re.findall(r"\b[0-9a-f]{64}\b", rdr("keys", "show", "--folder", str(tracker)))[:1]
+    chosen = preferences()
+    item = face_mesh("face", shape_names(addon))
+    add_character(item)
+    publisher = PublisherProcess(tracker)
+    try:
+        chosen.server_key, chosen.control_address = server_key, publisher.control
+        with pytest.raises(RuntimeError, match="needs an own key file"):
+            connect(publisher)
+        chosen.key_file = str(ours / "own.key_secret")
+        session = connect(publisher)
+        publisher.tell("send 0 2")
+        tick_frames(2)
+        jaw = shape_names(addon).index("JawOpen")
+        value = item.data.shape_keys.key_blocks["JawOpen"].value
+        assert value == pytest.approx(face.alpha_exp(1)[jaw], abs=1e-6)
+        assert bpy.ops.rdr_live.ask_tracker(command="status") == {"FINISHED"}
+        tick_until(lambda: not session.control.waiting)
+        assert session.control.said == "asked for status, 1 s"
+        chosen.server_key = ""  # without keys nothing comes, and the reason is said
+        assert bpy.ops.rdr_live.connect() == {"FINISHED"}
+        live = addon("bl.live")
+        tick_until(lambda: live.stats().refused)
+        assert live.health().level == "bad"
+    finally:
+        for name in ("server_key", "control_address", "key_file"):
+            chosen.property_unset(name)
+        publisher.close()
