@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +60,8 @@ def main(arguments: list[str]) -> int:
     if not codes:
         print("No Blender could be tested.", file=sys.stderr)
         return 0 if if_possible else 1
+    for version, code in codes.items():
+        print("\n".join([f"Blender {version}: {'failed' if code else 'passed'}", *failures(version)]))
     return 1 if any(codes.values()) else 0
 
 
@@ -106,9 +109,31 @@ def build() -> Path:
 
 def test(blender: Blender, zip_path: Path, arguments: list[str]) -> int:
     """Run the tests of the add-on in one Blender; those of its core run again, with its Python and numpy."""
-    command = [str(blender.executable), "-m", "pytest", *(arguments or ["tests/blender", "tests/blender_addon"])]
+    report = report_of(blender.version)
+    report.unlink(missing_ok=True)
+    command = [str(blender.executable), "-m", "pytest", f"--junitxml={report}"]
+    command += arguments or ["tests/blender", "tests/blender_addon"]
     added = {"RDR_ADDON_ZIP": str(zip_path), "RDR_PYTHON": sys.executable}
     return subprocess.run(command, cwd=ROOT, env=environment() | added, check=False).returncode
+
+
+def report_of(version: str) -> Path:
+    """Return where the results of a Blender's tests are written."""
+    return ROOT / "build" / f"blender-{version}.xml"
+
+
+def failures(version: str) -> list[str]:
+    """Return what failed in a Blender, a line each: what one Blender printed scrolls away under the next."""
+    report = report_of(version)
+    if not report.exists():
+        return ["  its tests did not run to the end"]
+    cases = ElementTree.parse(report).iter("testcase")
+    return [
+        f"  {case.get('classname')}::{case.get('name')}: {(problem.get('message') or '').splitlines()[:1]}"
+        for case in cases
+        for problem in case
+        if problem.tag in ("failure", "error")
+    ]
 
 
 def environment() -> dict[str, str]:
