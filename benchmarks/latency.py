@@ -62,12 +62,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--precision", default="auto", choices=("auto", "float", "int8"))
     parser.add_argument("--out", type=Path, help="write the JSON there as well")
     arguments = parser.parse_args()
     result = {
         "machine": machine(),
         "threads": arguments.threads,
-        **measure(load_predictor("live", arguments.weights, arguments.threads), arguments.rounds),
+        **measure(load_predictor("live", arguments.weights, arguments.threads, arguments.precision), arguments.rounds),
     }
     text = json.dumps(result, indent=2)
     print(text)

@@ -63,6 +63,7 @@ SUMMARIES: Final = {
     "eval": "measure a network on the benchmarks",
     "ablate": "train and measure variants of the network: what its parts are worth",
     "export": "make a trained network ready for live tracking",
+    "quantize": "give an exported network a graph in bytes: twice as fast",
 }
 OWN_PARSER: Final = {"train"}
 """Commands that read their arguments themselves."""

@@ -41,6 +41,7 @@ def track(
     preset: Literal["live", "paper"] = "live",
     weights: Path | None = None,
     threads: int = 1,
+    precision: Literal["auto", "float", "int8"] = "auto",
     offline: Annotated[OfflineOptions, tyro.conf.arg(name="")] = LIVE,
 ) -> None:
     """Follow faces and stream head pose and 46 blendshapes until the source ends or Ctrl-C.
@@ -71,6 +72,7 @@ def track(
         preset: Which of the shipped networks.
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
+        precision: float, int8 (bytes) or what suits this machine.
     """
     given = locals()
     if offline.offline:
@@ -102,7 +104,7 @@ def track(
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     tracker = FaceTracker(
-        load_predictor(preset, weights, threads), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
+        load_predictor(preset, weights, threads, precision), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
     )
     drawn: LiveVideo | None = None
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from avatar_bridge.config import SmoothingConfig
 from rdr_core import __version__
+from rdr_core.inference.precision import Precision
 from rdr_core.inference.tracker import TrackerConfig
 from rdr_core.inference.weights import LICENCES, find_network, network_sha256
 
@@ -32,6 +33,8 @@ class OfflineConfig:
     """Write a video with the face drawn in beside the take."""
     threads: int = 1
     """CPU threads of the network, for each video."""
+    precision: Precision = "auto"
+    """float, int8 (bytes) or what suits the machine."""
 
     def __post_init__(self) -> None:
         SmoothingConfig.of(self.smoothing)  # raises BridgeError
@@ -54,6 +57,7 @@ class OfflineConfig:
             "version": __version__,
             "network": network_sha256(self.network),
             "filters": asdict(SmoothingConfig.of(self.smoothing)),
+            "precision": self.precision,
             "max_faces": self.max_faces,
             "sound": self.sound,
             "overlays": self.overlays,

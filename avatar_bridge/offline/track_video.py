@@ -202,7 +202,7 @@ def _said(error: Exception, task: VideoTask) -> str:
 @lru_cache(maxsize=1)
 def _network(config: OfflineConfig) -> tuple[Predictor, Detector]:
     """Load what every video of a process needs once."""
-    return load_predictor(config.preset, config.weights, config.threads), FaceDetector(config.threads)
+    return load_predictor(config.preset, config.weights, config.threads, config.precision), FaceDetector(config.threads)
 
 
 @lru_cache(maxsize=1)

@@ -15,5 +15,6 @@ COMMANDS: Final = {
     "eval": "rdr_core.cli.evaluate:evaluate",
     "ablate": "rdr_core.cli.ablate:ablate",
     "export": "rdr_core.cli.export:export",
+    "quantize": "rdr_core.cli.quantize:quantize",
 }
 """Command -> module:function."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from rdr_core.cli.options import Boxes, Preset, print_table, progress_bar
 from rdr_core.errors import ConfigError
+from rdr_core.inference.precision import Precision
 
 if TYPE_CHECKING:
     from rdr_core.evaluation.scores import Evaluation, Predict
@@ -28,6 +29,7 @@ def evaluate(
     boxes: Boxes = "manifest",
     passes: int = 1,
     threads: int = 1,
+    precision: Precision = "auto",
     data: Path | None = None,
 ) -> None:
     """Measure a network on the benchmarks, beside the numbers of others; see docs/evaluation.md.
@@ -48,6 +50,7 @@ def evaluate(
         boxes: Crop around the annotated box, or around what the detector finds.
         passes: 2 looks again at a crop around the first answer.
         threads: CPU threads of the network.
+        precision: float, int8 (bytes) or what suits this machine.
         data: Data folder; default RDR_DATA.
     """
     from rdr_core.evaluation.report import write_report
@@ -56,7 +59,7 @@ def evaluate(
     from rdr_core.inference.weights import load_predictor
 
     plan = Plan.of(sets, folder, shards, data)
-    predictor = load_predictor(preset, weights, threads)
+    predictor = load_predictor(preset, weights, threads, precision)
     detector = FaceDetector(threads=threads) if boxes == "detect" else None
     evaluations = []
     for name in plan.sets:
@@ -66,7 +69,8 @@ def evaluate(
     for evaluation in evaluations:
         _print(evaluation)
     crops = "annotated boxes" if detector is None else "boxes of the detector"
-    print(f"wrote {write_report(out, evaluations, f'{weights or preset}, {crops}, passes {passes}')}")
+    made_with = f"{weights or preset} ({predictor.precision}), {crops}, passes {passes}"
+    print(f"wrote {write_report(out, evaluations, made_with)}")
 
 
 @dataclass(frozen=True)

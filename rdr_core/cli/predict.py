@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rdr_core.cli.options import Boxes, Preset, progress_bar
 from rdr_core.errors import NoFaceError
+from rdr_core.inference.precision import Precision
 
 
 def predict(
@@ -16,6 +17,7 @@ def predict(
     boxes: Boxes = "detect",
     passes: int = 1,
     threads: int = 1,
+    precision: Precision = "auto",
     overlays: Path | None = None,
 ) -> None:
     """Find landmarks, pose and expression in pictures and write them to an npz file.
@@ -32,6 +34,7 @@ def predict(
         boxes: Detect faces, or take `bbox_xyxy` of the manifest.
         passes: 2 looks again at a crop around the first answer.
         threads: CPU threads of the network.
+        precision: float, int8 (bytes) or what suits this machine.
         overlays: Folder for pictures with the landmarks drawn in.
     """
     from rdr_core.data.manifest import read_faces
@@ -40,7 +43,7 @@ def predict(
     from rdr_core.inference.weights import load_predictor
 
     samples = read_faces(images)
-    predictor = load_predictor(preset, weights, threads)
+    predictor = load_predictor(preset, weights, threads, precision)
     detector = FaceDetector(threads=threads) if boxes == "detect" else None
     with progress_bar("predicting", len(samples)) as advance:
         results = predict_images(predictor, samples, detector, passes, advance)

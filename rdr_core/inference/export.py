@@ -3,23 +3,24 @@ half floats, see `rdr_core/training/compact.py`)."""
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import onnx
 import torch
+from onnx.numpy_helper import to_array
 
 from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError, ConfigError
 from rdr_core.inference.decode import OUTPUTS
+from rdr_core.inference.precision import int8_graph
 from rdr_core.inference.predictor import InferenceGraph
+from rdr_core.inference.stored_tensors import StoredTensors
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint, save_checkpoint
-from rdr_core.training.compact import BYTES, STEP, compact
+from rdr_core.training.compact import compact
 
 _PREFIX = "network."
 
@@ -33,9 +34,14 @@ def export(weights: Path, out: Path, steps: int | None = None) -> tuple[Path, Pa
     if stored.resolve() == weights.resolve():
         raise ConfigError(f"{weights} would be overwritten by its compact form: give another --out")
     checkpoint = first_steps(load_checkpoint(weights), steps)
-    weights_alone = {name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(_PREFIX)}
-    save_checkpoint(stored, checkpoint.config, compact(weights_alone), checkpoint.info)
-    export_graph(network_from_checkpoint(load_checkpoint(stored), stored), stored, graph)
+    int8_graph(graph).unlink(missing_ok=True)  # of what is replaced now
+    tensors = compact({name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(_PREFIX)})
+    save_checkpoint(stored, checkpoint.config, tensors, checkpoint.info)
+    model = trace(network_from_checkpoint(load_checkpoint(stored), stored))
+    constants = StoredTensors(stored).share(copy_of(model))
+    tensors |= {f"constants.{tensor.name}": torch.from_numpy(to_array(tensor).copy()) for tensor in constants}
+    save_checkpoint(stored, checkpoint.config, tensors, checkpoint.info)
+    save_graph(model, stored, graph)
     return stored, graph
 
 
@@ -51,10 +57,8 @@ def first_steps(checkpoint: Checkpoint, steps: int | None) -> Checkpoint:
     return Checkpoint(replace(checkpoint.config, steps=steps), kept, checkpoint.info | {"trained_steps": trained})
 
 
-def export_graph(network: RDR, weights: Path, graph: Path) -> None:
-    """Write the graph of a network whose weights lie in a safetensors file in the same folder."""
-    import onnx
-
+def trace(network: RDR) -> onnx.ModelProto:
+    """Return the graph of a network, with its weights in it."""
     size = network.crop_size
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -71,72 +75,19 @@ def export_graph(network: RDR, weights: Path, graph: Path) -> None:
             verbose=False,
         )
     if program is None:
-        raise AssetError(f"{graph}: the exporter gave no graph")
-    model = program.model_proto
-    point_into(model, weights)
+        raise AssetError("the exporter gave no graph")
+    return program.model_proto
+
+
+def save_graph(model: onnx.ModelProto, weights: Path, graph: Path) -> None:
+    """Write a graph whose large tensors lie in a safetensors file in the same folder."""
+    StoredTensors(weights).share(model)
     with whole_file(graph) as temporary:
         onnx.save_model(model, str(temporary))
 
 
-def point_into(model: "onnx.ModelProto", weights: Path) -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
-    """Replace the initialisers that a safetensors file holds by references to it, widened to single floats when
-    loaded."""
-    file = _Stored(weights)
-    widened, kept = [], []
-    for tensor in model.graph.initializer:
-        references, nodes = file.references(tensor.name, list(tensor.dims))
-        kept += references or [tensor]
-        widened += nodes
-    nodes = [*widened, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-
-
-class _Stored:
-    """A compact safetensors file as external data of a graph."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.header, self.start = read_header(path)
-
-    def references(self, name: str, shape: list[int]) -> tuple[list[Any], list[Any]]:
-        """Return tensors in the file and the nodes that make `name` of them; none where it is not there."""
-        from onnx import TensorProto, helper
-
-        if self._has(name + BYTES, "I8", shape):
-            stored, step = (
-                self._reference(name + BYTES, TensorProto.INT8),
-                self._reference(name + STEP, TensorProto.FLOAT),
-            )
-            cast = helper.make_node("Cast", [stored.name], [name + ".whole"], to=TensorProto.FLOAT)
-            return [stored, step], [cast, helper.make_node("Mul", [name + ".whole", step.name], [name])]
-        if self._has(name, "F16", shape):
-            stored = self._reference(name, TensorProto.FLOAT16)
-            stored.name += ".half"
-            return [stored], [helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT)]
-        return [], []
-
-    def _has(self, name: str, dtype: str, shape: list[int]) -> bool:
-        entry = self.header.get(name)
-        return entry is not None and entry["dtype"] == dtype and entry["shape"] == shape
-
-    def _reference(self, name: str, data_type: int) -> Any:
-        from onnx import TensorProto
-
-        entry = self.header[name]
-        begin, end = entry["data_offsets"]
-        tensor = TensorProto(name=name, data_type=data_type, dims=entry["shape"])
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", self.path.name), ("offset", self.start + begin), ("length", end - begin)):
-            tensor.external_data.add(key=key, value=str(value))
-        return tensor
-
-
-def read_header(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
-    """Tensor table of a safetensors file and where its data starts."""
-    with path.open("rb") as file:
-        length = int(np.frombuffer(file.read(8), "<u8")[0])
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return header, 8 + length
+def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a graph."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy

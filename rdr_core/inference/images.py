@@ -13,7 +13,7 @@ import numpy as np
 from rdr_core.atomic import whole_file
 from rdr_core.data.crop import Crop, crop_from_box
 from rdr_core.data.sample import FaceSample
-from rdr_core.errors import ConfigError, DataError
+from rdr_core.errors import ConfigError, DataError, NoFaceError
 from rdr_core.inference.decode import decode, decode_pose, network_input, to_image
 from rdr_core.inference.detector import FaceDetector, landmark_crop
 from rdr_core.inference.track import crop_of
@@ -57,7 +57,7 @@ def predict_images(
     results = []
     for sample in samples:
         image = sample.read_image()
-        crop = _first_crop(sample, image, predictor.crop_size, detector)
+        crop = first_crop(sample, image, predictor.crop_size, detector)
         results.append(
             ImageResult(sample, None, None, None, 0.0)
             if crop is None
@@ -67,7 +67,27 @@ def predict_images(
     return results
 
 
-def _first_crop(sample: FaceSample, image: UInt8, size: int, detector: FaceDetector | None) -> Crop | None:
+def face_inputs(
+    samples: Iterable[FaceSample],
+    size: int,
+    detector: FaceDetector | None,
+    progress: Callable[[], object] = lambda: None,
+) -> Float32:
+    """Return what the network sees of each sample, (n, 3, s, s) RGB in [0, 1]; `detector` as in `predict_images`.
+    NoFaceError where there is no face in any of them."""
+    inputs = []
+    for sample in samples:
+        image = sample.read_image()
+        crop = first_crop(sample, image, size, detector)
+        inputs += [network_input(image, [crop])] if crop is not None else []
+        progress()
+    if not inputs:
+        raise NoFaceError("no face was found in these pictures; is a face visible and over 20 px wide?")
+    return np.concatenate(inputs)
+
+
+def first_crop(sample: FaceSample, image: UInt8, size: int, detector: FaceDetector | None) -> Crop | None:
+    """Return the crop around a sample's box or, with a detector, around what it finds there; None: no face."""
     if detector is None:
         if sample.box_xyxy is None:
             raise DataError(f"{sample.name}: no `bbox_xyxy` in the manifest; use --boxes detect")

@@ -10,6 +10,7 @@ import numpy as np
 from rdr_core.data.crop import Crop
 from rdr_core.errors import AssetError
 from rdr_core.inference.decode import OUTPUTS, decode, network_input
+from rdr_core.inference.precision import is_int8, weights_of
 from rdr_core.types import FacePrediction, Float32, UInt8
 
 
@@ -22,6 +23,7 @@ class OnnxPredictor:
 
         if not graph.is_file():
             raise AssetError(f"{graph}: no such network; make it with rdr export")
+        self.precision = "int8" if is_int8(graph) else "float"
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 4
@@ -30,7 +32,7 @@ class OnnxPredictor:
             names = tuple(output.name for output in self.session.get_outputs())
             self.crop_size = int(self.session.get_inputs()[0].shape[-1])
         except Exception as error:  # onnxruntime raises many kinds, all of which mean an unusable file
-            weights = graph.with_suffix(".safetensors").name
+            weights = weights_of(graph).name
             raise AssetError(
                 f"{graph}: not a whole network; it and its weights, {weights} beside it, must be complete: "
                 "install the program or export it again"

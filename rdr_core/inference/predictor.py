@@ -62,6 +62,7 @@ class RDRPredictor:
         network = network_from_checkpoint(load_checkpoint(weights), weights)
         self.graph = InferenceGraph(network).eval().to(self.device)
         self.crop_size = network.crop_size
+        self.precision = "float"
 
     @torch.inference_mode()
     def run(self, image: Float32) -> dict[str, np.ndarray]:

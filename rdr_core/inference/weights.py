@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rdr_core.errors import AssetError
 from rdr_core.inference.onnx_runtime import OnnxPredictor
+from rdr_core.inference.precision import Precision, choose_graph, weights_of
 
 LICENCES: Final = ("research", "open")
 """What shipped weights may be used for: research alone, or anything (trained on rendered people, no photograph)."""
@@ -36,14 +37,19 @@ def network_sha256(network: Path) -> str:
     if not network.is_file():
         raise AssetError(f"{network}: no such network; make it with rdr export")
     digest = hashlib.sha256()
-    for path in dict.fromkeys((network, network.with_suffix(".safetensors"))):
+    for path in dict.fromkeys((network, weights_of(network))):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def load_predictor(preset: str = "live", weights: Path | None = None, threads: int = 1) -> Any:
-    """Return a predictor for .onnx (onnxruntime) or .safetensors (torch) files: both have `predict` and `crop_size`."""
+def load_predictor(
+    preset: str = "live", weights: Path | None = None, threads: int = 1, precision: Precision = "auto"
+) -> Any:
+    """Return a predictor for .onnx (onnxruntime) or .safetensors (torch) files: both have `predict` and `crop_size`.
+
+    precision: of .onnx files, see `choose_graph`.
+    """
     path = find_network(preset, weights)
     if path.suffix == ".safetensors":
         try:
@@ -54,4 +60,4 @@ def load_predictor(preset: str = "live", weights: Path | None = None, threads: i
             raise AssetError(f"{path}: needs torch; install the extra `train`, or export it with rdr export") from error
         torch.set_num_threads(threads)
         return RDRPredictor(path)
-    return OnnxPredictor(path, threads)
+    return OnnxPredictor(choose_graph(path, precision), threads)
