@@ -54,12 +54,13 @@ def decode_pose(pose: Float32, crop: Crop) -> Pose:
 
 
 def _decode_one(output: Mapping[str, np.ndarray], crop: Crop) -> FacePrediction:
-    points = output["landmarks_3d"]
-    landmarks_3d = np.concatenate([to_image(points[:, :2], crop), points[:, 2:] * np.float32(crop.side_px)], axis=1)
+    own = output["landmarks_3d"]
+    flat = np.stack([output["shapes"][-1], output["projected_shapes"][-1], own[:, :2]])
+    shape, projected_shape, own_px = to_image(flat, crop)
     return FacePrediction(
-        shape=to_image(output["shapes"][-1], crop),
-        projected_shape=to_image(output["projected_shapes"][-1], crop),
-        landmarks_3d=landmarks_3d,
+        shape=shape,
+        projected_shape=projected_shape,
+        landmarks_3d=np.concatenate([own_px, own[:, 2:] * np.float32(crop.side_px)], axis=1),
         pose=decode_pose(output["pose"], crop),
         alpha_exp=output["alpha_exp"],
         alpha_id=output["alpha_id"],
