@@ -78,7 +78,7 @@ def test_help(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"rdr {command}" in done.stdout
-    assert "--out" in done.stdout or command in ("train", "shards")
+    assert "--out" in done.stdout or command in ("train", "shards", "quantize")
     assert done.stderr == ""
 
 
@@ -365,3 +365,19 @@ def test_export_says_what_is_wrong(weights: Path, tmp_path: Path, capsys: pytest
     weights.write_bytes(weights.read_bytes()[:-100])
     assert "not a whole weights file" in fails(capsys, "export", weights, "--out", out)
     assert not out.with_suffix(".onnx").exists()
+
+
+def test_quantize(manifest: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "net"
+    assert main(["export", str(weights), "--out", str(out)]) == 0
+    assert main(["quantize", f"{out}.onnx", "--images", str(manifest), "--boxes", "manifest"]) == 0
+    assert f"wrote {out}.int8.onnx" in capsys.readouterr().out
+    faces = tmp_path / "faces.npz"
+    predict = ["predict", "--images", str(manifest), "--boxes", "manifest", "--out", str(faces), "--precision", "int8"]
+    assert main([*predict, "--weights", f"{out}.onnx"]) == 0
+    assert np.isfinite(np.load(faces)["landmarks"]).all()
+
+
+def test_quantize_says_what_is_wrong(tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--images FOLDER" in fails(capsys, "quantize", tmp_path / "a.onnx")
+    assert "make it with rdr export" in fails(capsys, "quantize", tmp_path / "a.onnx", "--images", manifest)
