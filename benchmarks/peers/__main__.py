@@ -2,7 +2,7 @@
 
 Each program runs in a process and an environment of its own, which the first run makes under build/peers. All get the
 same frames, half a second each in turn and each time in another order, so that whatever else the machine does hits all
-alike: it is the ratios that count. With --accuracy they also find the faces of 300-W common and AFLW2000-3D, by themselves.
+alike: it is the ratios that count. With --accuracy they also find the faces of 300-W common and AFLW2000-3D.
 """
 
 from __future__ import annotations
