@@ -53,7 +53,7 @@ LIVE: Final = OfflineOptions()
 _MOST_SHOWN: Final = 50
 """Of more videos the table shows only those with which something is wrong."""
 _MOST_NAMED: Final = 20
-_UNDERSTOOD: Final = frozenset(("sources", "offline", "smoothing", "max_faces", "fast", "preset", "weights", "threads"))
+_UNDERSTOOD: Final = frozenset(("sources", "offline", "smoothing", "user", "max_faces", "fast", "preset", "weights", "threads"))
 
 
 def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> None:
@@ -68,7 +68,7 @@ def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> Non
 
     _refuse_live_options(given, command)
     options: OfflineOptions = given["offline"]
-    own = {name: given[name] for name in ("preset", "weights", "smoothing", "max_faces", "threads")}
+    own = {name: given[name] for name in ("preset", "weights", "smoothing", "user", "max_faces", "threads")}
     config = OfflineConfig(**own, sound=options.sound, overlays=options.overlays)
     out = options.out.expanduser()
     tasks = find_tasks(given["sources"], out)
