@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean graphics-hint
+.PHONY: help demo test test-blender lint clean graphics-hint
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -18,13 +18,18 @@ RDR_DATA ?= $(abspath $(wildcard ../shared/data))
 export RDR_DATA
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(LIVE) graphics-hint ## install what is missing and show the tracker on a clip, no camera needed (ARGS="--help")
 	$(BIN)/rdr demo $(ARGS)
 
 test: lint graphics-hint ## lint, types, layers, then every test (ARGS="tests/rdr_core -x")
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python tests/blender/run.py --if-possible)
+
+# Two Blenders as Python packages, each in an environment of its own beside .venv: a GB each, two minutes the first time.
+test-blender: $(DEVELOP) ## build the add-on and test it in real Blenders, 4.2 and 5.2 (ARGS="tests/blender -x")
+	$(BIN)/python tests/blender/run.py $(ARGS)
 
 lint: $(DEVELOP) ## style, types and layers only
 	$(BIN)/ruff check .
@@ -34,7 +39,7 @@ lint: $(DEVELOP) ## style, types and layers only
 
 clean: ## remove caches and build products; keeps .venv
 	rm -rf build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 # What a user needs: no torch.
 $(LIVE): pyproject.toml

@@ -14,13 +14,16 @@ from avatar_bridge.config import DEFAULT_CONTROL_ENDPOINT
 from avatar_bridge.control_messages import Pong, Refused, Reply, Request, readable
 from avatar_bridge.curve import CurveServer
 from avatar_bridge.errors import BridgeError, WireError
-from avatar_bridge.sockets import BoundSocket
+from avatar_bridge.sockets import BoundSocket, keepalive_options
 
 _log = logging.getLogger(__name__)
 
 _MAX_REQUEST_BYTES: Final = 4096
 _TICK_MS: Final = 100
 _LINGER_MS: Final = 200
+_MOST_AT_ONCE: Final = 50
+_REST_S: Final = 0.1
+"""At most so many answers in so long: what asks without end takes the time of the thread that tracks."""
 
 
 class ControlServer:
@@ -47,7 +50,7 @@ class ControlServer:
         import zmq
 
         self._answer = answer
-        options = {zmq.MAXMSGSIZE: _MAX_REQUEST_BYTES, zmq.SNDTIMEO: _TICK_MS, zmq.HEARTBEAT_IVL: 1000}
+        options = {zmq.MAXMSGSIZE: _MAX_REQUEST_BYTES, zmq.SNDTIMEO: _TICK_MS, **keepalive_options()}
         self._bound = BoundSocket(zmq.REP, endpoint, curve, insecure, options)
         self.endpoint = self._bound.endpoint
         self._stop = threading.Event()
@@ -72,10 +75,16 @@ class ControlServer:
         import zmq
 
         socket = self._bound.socket
+        since_s, answered = time.monotonic(), 0
         try:
             while not self._stop.is_set():
+                if answered == _MOST_AT_ONCE:
+                    self._stop.wait(since_s + _REST_S - time.monotonic())
+                if time.monotonic() - since_s >= _REST_S:
+                    since_s, answered = time.monotonic(), 0
                 if not socket.poll(_TICK_MS):
                     continue
+                answered += 1
                 try:
                     parts = socket.recv_multipart(zmq.NOBLOCK)
                     socket.send(encode(self._reply(parts, time.time_ns())))

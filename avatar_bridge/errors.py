@@ -9,7 +9,8 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── RecordingError          a take cannot be written or read
 ├── MappingError            a mapping of blendshapes is not valid, or names shapes that are not there
 ├── ConvertError            a take cannot be turned into another format, or such a file cannot be read
-└── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
+├── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
+└── AddonError              the Blender add-on cannot be built
 
 Each message says what is wrong, what was got, and what to do.
 """
@@ -53,3 +54,7 @@ class ConvertError(BridgeError):
 
 class AvatarError(BridgeError):
     """The avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin."""
+
+
+class AddonError(BridgeError):
+    """The Blender add-on cannot be built."""

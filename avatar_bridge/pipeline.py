@@ -10,6 +10,7 @@ from itertools import count
 import numpy as np
 
 from avatar_bridge.capture.frames import CapturedFrame, FrameSource
+from avatar_bridge.clock import Timestamp
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.neutral import Neutral
 from avatar_bridge.smoothing import FaceSmoother
@@ -51,18 +52,23 @@ def smoothed(face: TrackedFace, frame: FaceFrame) -> TrackedFace:
 
 
 def paced(source: FrameSource) -> Iterator[CapturedFrame]:
-    """Yield pictures of a file when they are due, as a camera would; a live source as it is."""
+    """Yield pictures of a file when they are due, as a camera would; a live source as it is.
+
+    By the monotonic clock: one that is set back an hour must not hold the file for an hour.
+    """
     if source.is_live:
         yield from source
         return
-    started: tuple[int, int] | None = None
+    started: Timestamp | None = None
+    first_ns = 0
     for captured in source:
-        now = time.time_ns()
-        started = started or (now, captured.capture_time_ns)
-        due = started[0] + captured.capture_time_ns - started[1]
-        if due > now:
-            time.sleep((due - now) / 1e9)
-        yield replace(captured, capture_time_ns=due)
+        if started is None:
+            started, first_ns = Timestamp.now(), captured.capture_time_ns
+        since_ns = captured.capture_time_ns - first_ns
+        left_ns = since_ns - (time.monotonic_ns() - started.monotonic_ns)
+        if left_ns > 0:
+            time.sleep(left_ns / 1e9)
+        yield replace(captured, capture_time_ns=started.unix_ns + since_ns)
 
 
 class Pipeline:

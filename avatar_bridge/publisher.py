@@ -21,8 +21,14 @@ _log = logging.getLogger(__name__)
 
 _QUEUE: Final = 1000
 """Messages kept for a slow receiver; newer ones are lost to it then, to nobody else."""
+_REQUESTS: Final = 64
+"""Requests of receivers that are read at a time, so that a flood of them does not keep a frame waiting."""
+_REQUESTS_QUEUED: Final = 16
+"""Of each receiver; one that sends more is made to wait."""
 _LINGER_MS: Final = 200
 _TICK_S: Final = 0.05
+_JOIN, _LEAVE = b"\x01", b"\x00"
+"""What ZeroMQ sends for a receiver that subscribes to everything, and when it goes; anything else is no receiver."""
 
 
 class Publisher:
@@ -55,6 +61,7 @@ class Publisher:
         self._stop = threading.Event()
         options = {
             zmq.SNDHWM: _QUEUE,
+            zmq.RCVHWM: _REQUESTS_QUEUED,
             zmq.XPUB_VERBOSER: 1,  # hear of every receiver that comes or goes, not only of the first
             zmq.MAXMSGSIZE: 1024,  # receivers send their subscription and nothing else
         }
@@ -119,11 +126,12 @@ class Publisher:
         import zmq
 
         greet = False
-        while self._socket.poll(0):
-            request = self._socket.recv(zmq.NOBLOCK)
-            joins = request[:1] == b"\x01"
-            greet = greet or joins
-            self._subscribers = max(0, self._subscribers + (1 if joins else -1))
+        for _ in range(_REQUESTS):
+            if not self._socket.poll(0):
+                break
+            request = self._socket.recv_multipart(zmq.NOBLOCK)
+            greet = greet or request == [_JOIN]
+            self._subscribers = max(0, self._subscribers + (request == [_JOIN]) - (request == [_LEAVE]))
         if greet:
             self._send_hello()
 

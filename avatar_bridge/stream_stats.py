@@ -51,6 +51,7 @@ class StreamMeter:
         self.last_error: str | None = None
         self._session: str | None = None
         self._last_seq = 0
+        self._passed_over = 0
         self._pictures: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
         self._latencies_ns: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
 
@@ -59,11 +60,18 @@ class StreamMeter:
         self.invalid += 1
         self.last_error = str(error)
 
+    def pass_over(self, frames: int) -> None:
+        """Count frames that came and were not read, as newer ones had come, too; before `count_frame` of the next."""
+        self.frames += frames
+        self.superseded += frames
+        self._passed_over += frames
+
     def count_frame(self, frame: FaceFrame, received: Timestamp) -> bool:
         """Count a frame; return True where it starts a new session."""
         new_session = frame.session != self._session
         if not new_session and frame.seq > self._last_seq:
-            self.missed += frame.seq - self._last_seq - 1
+            self.missed += max(0, frame.seq - self._last_seq - 1 - self._passed_over)
+        self._passed_over = 0
         self._session, self._last_seq = frame.session, frame.seq
         self.frames += 1
         if not self._pictures or self._pictures[-1][1] != frame.capture_time_ns:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
+import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
 from avatar_bridge.clock import Timestamp
-from avatar_bridge.codec import decode
+from avatar_bridge.codec import MAX_MESSAGE_BYTES, decode
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.curve import CurveClient, connect_with
 from avatar_bridge.endpoint import check_endpoint
 from avatar_bridge.errors import StreamError, WireError
-from avatar_bridge.messages import FaceFrame, Hello, Message
+from avatar_bridge.messages import MAX_FACES, FaceFrame, Hello, Message
+from avatar_bridge.sockets import keepalive_options
 from avatar_bridge.stream_stats import StreamMeter, StreamStats
 from avatar_bridge.zmq_context import end_context
 
@@ -23,10 +26,14 @@ _QUEUE: Final = 10_000
 """Messages kept while nobody polls."""
 _BATCH: Final = 2_000
 """Messages taken in one poll, so that a flood cannot keep the caller for ever."""
-_MAX_RECEIVED_BYTES: Final = 1024 * 1024
-"""A longer message makes ZeroMQ drop the connection; those between here and the wire's limit are only counted."""
+_NEWEST: Final = 4 * MAX_FACES
+"""Messages that are read in one poll where only the newest frames count; older ones are passed over unread."""
+_MAX_RECEIVED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""A longer message makes ZeroMQ drop the connection; those between here and the wire's limit are only counted. A full
+queue of such is what a rogue sender can make this end hold."""
 _RECONNECT_MS: Final = 50
-_HEARTBEAT_MS: Final = 1000
+_GIVEN_UP_S: Final = 3.0
+"""Without a connection for so long, it is begun anew: ZeroMQ gives up for good on a peer that once sent garbage."""
 
 
 class Subscriber:
@@ -48,12 +55,14 @@ class Subscriber:
         self._socket = self._context.socket(zmq.SUB)
         self._socket.set_hwm(_QUEUE)
         self._socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
-        self._socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)  # notices a machine that went away without a word
+        for option, value in keepalive_options().items():
+            self._socket.setsockopt(option, value)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_RECEIVED_BYTES)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
         if curve is not None:
             connect_with(curve, self._socket)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        self._tried_s = time.monotonic()
         try:
             self._socket.connect(endpoint)
         except zmq.ZMQError as error:
@@ -72,6 +81,7 @@ class Subscriber:
                 messages = self._drain(Timestamp.now())  # may be empty again: garbage
         if not messages:
             self._watch()
+            self._persist()
         return self._only_newest(messages) if self.latest_only else messages
 
     def latest(self, max_age_ms: float = 500.0) -> dict[int, FaceFrame]:
@@ -101,16 +111,14 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    def _drain(self, arrived: Timestamp | None = None) -> list[Message]:
-        """Read what is there; `arrived`: when the first of it was seen to be."""
-        import zmq
-
+    def _drain(self, seen: Timestamp | None = None) -> list[Message]:
+        """Read what is there; `seen`: when the first of it was seen to be."""
         messages: list[Message] = []
-        for _ in range(_BATCH):
-            received, arrived = arrived or (Timestamp.now() if self._socket.poll(0) else None), None
-            if received is None:
-                break
-            parts = self._socket.recv_multipart(zmq.NOBLOCK)
+        arrivals = self._arrivals(_QUEUE if self.latest_only else _BATCH, seen)
+        if self.latest_only and len(arrivals) > _NEWEST:
+            self._meter.pass_over(len(arrivals) - _NEWEST)
+            arrivals = arrivals[-_NEWEST:]
+        for parts, received in arrivals:
             try:
                 if len(parts) != 1:
                     raise WireError(f"a message must be one ZeroMQ frame, got {len(parts)}")
@@ -123,6 +131,16 @@ class Subscriber:
             self._take(message, received)
             messages.append(message)
         return messages
+
+    def _arrivals(self, most: int, seen: Timestamp | None) -> list[tuple[list[bytes], Timestamp]]:
+        """Return what lies in the queue, and when it was seen there."""
+        import zmq
+
+        arrivals: list[tuple[list[bytes], Timestamp]] = []
+        while len(arrivals) < most and (seen or self._socket.poll(0)):
+            received, seen = seen or Timestamp.now(), None
+            arrivals.append((self._socket.recv_multipart(zmq.NOBLOCK), received))
+        return arrivals
 
     def _take(self, message: Message, received: Timestamp) -> None:
         if isinstance(message, Hello):
@@ -151,3 +169,16 @@ class Subscriber:
             event = recv_monitor_message(self._monitor, zmq.NOBLOCK)["event"]
             self._meter.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._meter.connections += self._meter.connected
+            self._tried_s = time.monotonic()
+
+    def _persist(self) -> None:
+        """Connect anew where ZeroMQ may have given up."""
+        import zmq
+
+        if self._meter.connected or time.monotonic() - self._tried_s < _GIVEN_UP_S:
+            return
+        self._tried_s = time.monotonic()
+        with suppress(zmq.ZMQError):  # it has given up, and knows of no such connection
+            self._socket.disconnect(self.endpoint)
+        with suppress(zmq.ZMQError):  # a network that is not there for now
+            self._socket.connect(self.endpoint)

@@ -17,7 +17,9 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1) -> Predi
     if user is None:
         return predictor
     if max_faces != 1:
-        raise BridgeError(f"--user {user} is one person, but {max_faces} faces would be followed: leave out --max-faces")
+        raise BridgeError(
+            f"--user {user} is one person, but {max_faces} faces would be followed: leave out --max-faces"
+        )
     from calibration.tracking import UserFace, UserPredictor
     from rdr_core.face_model.dynamic_expression_model import default_face_model
 

@@ -182,12 +182,13 @@ def main() -> None:
     parser.add_argument("--receivers", type=int, default=8)
     parser.add_argument("--freeze", action="store_true", help="stop receiver 0 (SIGSTOP) for a third of the time")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--idle", type=float, default=5, help="a receiver ends when nothing comes for so many seconds")
     parser.add_argument("--receive", help=argparse.SUPPRESS)
     parser.add_argument("--receive-raw", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.receive or options.receive_raw:
-        come = receive(options.receive, 5) if options.receive else receive_raw(options.receive_raw, 5)
-        print(json.dumps(come))
+        come = receive if options.receive else receive_raw
+        print(json.dumps(come(options.receive or options.receive_raw, options.idle)))
         return
     result = run(options.seconds, options.rate, options.receivers, options.freeze)
     floor = run_raw(min(options.seconds, 30), options.rate, options.receivers)

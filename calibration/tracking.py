@@ -77,9 +77,7 @@ class UserFace:
         scale = max(float(scale), 1e-3)
         return Camera(euler, place - scale * middle, scale), seen
 
-    def _fit_expression(
-        self, camera: Camera, seen: LandmarkVertices, alpha: Float32, points_px: Float32
-    ) -> Float32:
+    def _fit_expression(self, camera: Camera, seen: LandmarkVertices, alpha: Float32, points_px: Float32) -> Float32:
         shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
         weights = self._weights[:, None]
         residual = (camera.residual_cm(seen.on(shape), points_px) * weights).ravel()

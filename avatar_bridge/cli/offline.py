@@ -53,7 +53,9 @@ LIVE: Final = OfflineOptions()
 _MOST_SHOWN: Final = 50
 """Of more videos the table shows only those with which something is wrong."""
 _MOST_NAMED: Final = 20
-_UNDERSTOOD: Final = frozenset(("sources", "offline", "smoothing", "user", "max_faces", "fast", "preset", "weights", "threads"))
+_UNDERSTOOD: Final = frozenset(
+    ("sources", "offline", "smoothing", "user", "max_faces", "fast", "preset", "weights", "threads")
+)
 
 
 def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> None:

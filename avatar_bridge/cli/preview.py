@@ -12,6 +12,7 @@ from avatar_bridge.cli.stream import endpoint_of_source, open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import AvatarError, StreamError
 from avatar_bridge.messages import FaceFrame
+from avatar_bridge.places import Places
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
 from rdr_core.types import UInt8
@@ -42,7 +43,7 @@ def preview(
         out: Write an .mp4 or one .png instead of opening a window.
         seconds: Stop after this long.
         size: Side of the picture, px.
-        face: Only the face with this id; default: the first that comes.
+        face: Only the face with this id; default: the first that comes, once that is gone another.
         wait: Give up when no face is heard of for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
         server_key: The sender's public key where it is on another machine (rdr keys).
@@ -79,14 +80,14 @@ def face_frames(
 ) -> Iterator[FaceFrame | None]:
     """Yield frames of one face as they come, None while nothing comes; StreamError where nothing ever does."""
     started = last = time.monotonic()
-    heard = False
+    heard, places = False, Places(1)
     while seconds is None or time.monotonic() - started < seconds:
-        frames = [m for m in stream.poll(30) if isinstance(m, FaceFrame) and (face is None or m.face_id == face)]
+        came = [message for message in stream.poll(30) if isinstance(message, FaceFrame)]
+        frames = [new for new in came if (places.of(new) == 0 if face is None else new.face_id == face)]
         if frames and not heard:
             heard, started = True, time.monotonic()
         if frames:
             last = time.monotonic()
-            face = frames[0].face_id if face is None else face
         elif time.monotonic() - last > (idle if heard else wait):
             break
         yield from frames
@@ -119,16 +120,17 @@ def write_picture(renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], 
 def write_video(
     stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], out: Path, show: object
 ) -> None:
-    """Write every frame at its capture time."""
+    """Write every frame at its capture time; one that comes late is left out."""
+    from avatar_bridge.live_video import VideoTimes
     from avatar_bridge.video_writer import VideoWriter
 
     rate = stream.hello.rate_hz if stream.hello and stream.hello.rate_hz else 30.0
     with VideoWriter(out, rate) as video:
-        newest = -1
+        times = VideoTimes(rate)
         with suppress(KeyboardInterrupt):
             for frame in frames:
-                if frame is not None and frame.capture_time_ns > newest:
-                    newest = frame.capture_time_ns
-                    video.write(draw_frame(renderer, frame), newest)
+                time_ns = None if frame is None else times.of(frame.capture_time_ns)
+                if frame is not None and time_ns is not None:
+                    video.write(draw_frame(renderer, frame), time_ns)
                     if callable(show):
                         show(0, f"writing {out}: {video.frames_written} frames; Ctrl-C ends")

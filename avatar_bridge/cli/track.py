@@ -87,6 +87,7 @@ def track(
     from avatar_bridge.config import SmoothingConfig
     from avatar_bridge.control_server import ControlServer
     from avatar_bridge.endpoint import control_endpoint
+    from avatar_bridge.live_video import LiveVideo
     from avatar_bridge.messages import Hello
     from avatar_bridge.pipeline import Pipeline
     from avatar_bridge.preview.overlay import draw_faces
@@ -106,6 +107,7 @@ def track(
     smooth = SmoothingConfig.of(smoothing)
     predictor = of_user(load_predictor(preset, weights, threads), user, max_faces)
     tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
+    drawn: LiveVideo | None = None
     with ExitStack() as stack:
         video = stack.enter_context(open_source(source, lasting=True))
         keys = sender_keys(endpoint, insecure) if publish else None
@@ -116,7 +118,7 @@ def track(
         run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
-        drawn = stack.enter_context(VideoWriter(overlay, video.rate_hz)) if overlay else None
+            drawn = stack.enter_context(LiveVideo(VideoWriter(overlay, video.rate_hz), video.rate_hz, complain))
         if record:
             run_takes.start(record)
         service = TrackService(
@@ -134,30 +136,31 @@ def track(
             if picture is None:
                 show(0, service.trouble or f"{video.name} is stopped; rdr control start goes on")
                 continue
-            if drawn:
+            if drawn and not drawn.error:
                 image = draw_faces(picture.captured.image_bgr, picture.smoothed_faces())
                 drawn.write(image, picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
-    say_outcome(run_takes, overlay, smoothing, video.rate_hz)
+    say_outcome(run_takes, overlay, drawn is None or drawn.error is None, smoothing, video.rate_hz)
 
 
-def say_outcome(takes: RunTakes, overlay: Path | None, smoothing: str, rate_hz: float) -> None:
-    """Print what filters cost and what was written. Raises RecordingError where a take ended early."""
+def say_outcome(takes: RunTakes, overlay: Path | None, overlay_whole: bool, smoothing: str, rate_hz: float) -> None:
+    """Print what filters cost and what was written. Raises RecordingError where one ended early."""
     from avatar_bridge.config import SmoothingConfig
     from avatar_bridge.filter_trials import region_lags_ms
 
     lags = region_lags_ms(SmoothingConfig.of(smoothing), rate_hz or 30.0)
     print(f"smoothing {smoothing}, lag: " + ", ".join(f"{region} {lag:.0f} ms" for region, lag in lags.items()))
-    for path in [*takes.written, *([overlay] if overlay else [])]:
+    broken = takes.broken + ([overlay] if overlay and not overlay_whole else [])
+    for path in [*takes.written, *([overlay] if overlay and overlay_whole else [])]:
         print(f"wrote {path}")
-    if takes.broken:
-        names = ", ".join(map(str, takes.broken))
+    if broken:
+        names = ", ".join(map(str, broken))
         raise RecordingError(f"not whole, as was said before: {names}; everything else is")
 
 
 def complain(line: str) -> None:
-    """Say at once what is wrong with the take."""
+    """Say at once what is wrong with a take or the overlay."""
     print(f"error: {line}", file=sys.stderr)
 
 

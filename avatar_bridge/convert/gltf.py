@@ -40,6 +40,15 @@ def write_glb(path: Path, track: FaceTrack, face: FaceTrack) -> None:
         temporary.write_bytes(content)
 
 
+def write_avatar_glb(path: Path, names: tuple[str, ...]) -> None:
+    """Write the avatar at rest, to be driven elsewhere: targets of these names, FaceWarehouse's or ARKit's."""
+    scene = _Scene()
+    scene.add_head(rig_of(names))
+    content = scene.glb()
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
 class _Scene:
     """A glTF document and its one buffer."""
 
@@ -50,7 +59,7 @@ class _Scene:
             "scene": 0,
             "scenes": [{"nodes": [0]}],
             **{name: [] for name in ("nodes", "meshes", "materials", "textures", "images", "accessors", "bufferViews")},
-            "animations": [{"name": "take", "channels": [], "samplers": []}],
+            "animations": [],
         }
 
     def add_head(self, meshes: tuple[MorphMesh, ...]) -> None:
@@ -63,6 +72,7 @@ class _Scene:
             nodes.append(node)
 
     def animate(self, meshes: tuple[MorphMesh, ...], track: FaceTrack, motion: Motion) -> None:
+        self.document["animations"] = [{"name": "take", "channels": [], "samplers": []}]
         times = self._accessor(motion.seconds.astype(np.float32)[:, None], bounds=True)
         self._channel(times, 0, "rotation", motion.head[:, _XYZW])
         self._channel(times, 0, "translation", motion.position_cm * _METRES)

@@ -19,6 +19,7 @@ from avatar_bridge.errors import StreamError
 from avatar_bridge.gateways.datagrams import DatagramSender
 from avatar_bridge.mapping_file import load_preset
 from avatar_bridge.messages import FaceFrame
+from avatar_bridge.places import Places
 from avatar_bridge.retarget import Retargeter, ShapeMapping
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
@@ -74,7 +75,7 @@ class LiveLinkFaceEncoder:
 
 
 class LiveLinkFaceSender:
-    """Sends the packets of one face each to a host; several faces are several subjects."""
+    """Sends the packets of one face each to a host; several faces at a time are several subjects."""
 
     def __init__(
         self, host: str, port: int = DEFAULT_PORT, name: str = "RDR Live", mapping: ShapeMapping | None = None
@@ -82,17 +83,16 @@ class LiveLinkFaceSender:
         """Nobody needs to listen yet. StreamError where the host is not known."""
         self._out = DatagramSender(host, port)
         self._name, self._mapping = name, mapping
-        self._encoders: dict[int, LiveLinkFaceEncoder] = {}
+        self._places = Places()
+        self._encoders: list[LiveLinkFaceEncoder] = []
 
     def send(self, frame: FaceFrame) -> None:
         """Send a frame."""
-        encoder = self._encoders.get(frame.face_id)
-        if encoder is None:
-            number = len(self._encoders)
-            subject = Subject(f"{self._name} {number + 1}" if number else self._name)
-            encoder = LiveLinkFaceEncoder(subject, self._mapping)
-            self._encoders[frame.face_id] = encoder
-        self._out.send(encoder.encode(frame))
+        place = self._places.of(frame) or 0
+        if place == len(self._encoders):
+            subject = Subject(f"{self._name} {place + 1}" if place else self._name)
+            self._encoders.append(LiveLinkFaceEncoder(subject, self._mapping))
+        self._out.send(self._encoders[place].encode(frame))
 
     def close(self) -> None:
         """Free the socket."""

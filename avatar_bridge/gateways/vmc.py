@@ -17,6 +17,7 @@ from avatar_bridge.gateways.datagrams import DatagramReceiver, DatagramSender
 from avatar_bridge.gateways.unity_axes import from_unity, to_unity
 from avatar_bridge.mapping_file import load_preset
 from avatar_bridge.messages import FaceFrame
+from avatar_bridge.places import Places
 from avatar_bridge.quaternions import matrix_from_quaternion
 from avatar_bridge.retarget import Retargeter, ShapeMapping
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
@@ -57,17 +58,16 @@ class VmcEncoder:
 
 
 class VmcSender:
-    """Sends the face that was seen first; a VMC receiver shows one avatar."""
+    """Sends the face that was seen first, once that is gone another; a VMC receiver shows one avatar."""
 
     def __init__(self, host: str, port: int = DEFAULT_PORT, encoder: VmcEncoder | None = None) -> None:
         """Nobody needs to listen yet. StreamError where the host is not known."""
         self._out = DatagramSender(host, port)
-        self._encoder, self._face_id = encoder or VmcEncoder(), -1
+        self._encoder, self._places = encoder or VmcEncoder(), Places(1)
 
     def send(self, frame: FaceFrame) -> None:
         """Send a frame."""
-        self._face_id = frame.face_id if self._face_id < 0 else self._face_id
-        if frame.face_id == self._face_id:
+        if self._places.of(frame) is not None:
             self._out.send(self._encoder.encode(frame))
 
     def close(self) -> None:

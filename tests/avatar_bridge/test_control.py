@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -199,6 +202,43 @@ def test_garbage_is_answered_and_does_no_harm(client: ControlClient, server: Con
     except WireError:
         assert isinstance(reply, Refused)
     assert client.status() == STATUS
+
+
+SLOW_SERVER = """
+import sys, time
+from avatar_bridge.control_messages import Done
+from avatar_bridge.control_server import ControlServer
+
+def slow(request):
+    time.sleep(0.05)
+    return Done(what="slowly")
+
+with ControlServer(slow, "tcp://127.0.0.1:*") as server:
+    print(server.endpoint, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_flood_that_breaks_off_ends_no_process() -> None:
+    """With ZeroMQ's heartbeats libzmq 4.3.5 aborts a process whose queue was full when its peer went."""
+    context: zmq.Context[Any] = zmq.Context()
+    command = [sys.executable, "-c", SLOW_SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        endpoint = process.stdout.readline().strip()
+        with context.socket(zmq.DEALER) as flood:
+            flood.linger = 0
+            flood.connect(endpoint)
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end:
+                with suppress(zmq.Again):
+                    flood.send_multipart([b"", encode(Request(command="neutral"))], zmq.NOBLOCK)
+        time.sleep(1.5)
+        assert process.poll() is None
+        with ControlClient(endpoint, timeout_s=20) as client:
+            assert client.do("neutral") == "slowly"
+        process.kill()
+    context.term()
 
 
 def test_floods_and_long_messages_do_no_harm(server: ControlServer, client: ControlClient) -> None:

@@ -66,6 +66,16 @@ def test_a_file_comes_at_its_own_pace(folder: Path) -> None:
     assert [int(frame.image_bgr[0, 0, 0]) for _, frame in came] == [20 * n for n in range(8)]
 
 
+def test_a_clock_that_is_set_back_holds_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unix_ns, stamps = time.time_ns, []
+    began = time.monotonic()
+    for frame in paced(ImageFolderSource(folder, rate_hz=50, base_time_ns=0)):
+        monkeypatch.setattr(time, "time_ns", lambda: unix_ns() - 20_000_000_000)
+        stamps.append(frame.capture_time_ns)
+    assert 0.14 <= time.monotonic() - began < 15
+    assert np.diff(stamps).tolist() == [20_000_000] * 7
+
+
 def test_a_slow_consumer_loses_no_picture(folder: Path) -> None:
     source = ImageFolderSource(folder, rate_hz=50, base_time_ns=0)
     frames = []

@@ -21,21 +21,25 @@ WORK = """
 import os, signal, sys, time
 
 def work(given, status):
-    print("begun", os.getpid(), flush=True)
-    status("working")
-    if given["how"] == "fail":
-        print("error: no camera", file=sys.stderr)
-        return 1
-    if given["how"] == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
     if given["how"] == "long":
         try:
+            begin(status)
             time.sleep(600)
         except KeyboardInterrupt:
             open(given["file"], "w").close()
             sys.stdout.write("finished")
             raise
+    begin(status)
+    if given["how"] == "fail":
+        print("error: no camera", file=sys.stderr)
+        return 1
+    if given["how"] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
     return 0
+
+def begin(status):
+    print("begun", os.getpid(), flush=True)
+    status("working")
 
 def main():
     from avatar_bridge.source_process import SourceProcess, listen

@@ -97,6 +97,45 @@ def test_a_live_view_gets_the_newest_of_each_face(make_frame: MakeFrame) -> None
         assert subscriber.latest(max_age_ms=20) == {}
 
 
+def test_garbage_from_a_client_is_no_receiver(make_frame: MakeFrame) -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    with (
+        Publisher(ANY_PORT) as publisher,
+        Subscriber(publisher.endpoint) as subscriber,
+        context.socket(zmq.XSUB) as rogue,
+    ):
+        greet(subscriber)
+        rogue.linger = 0
+        rogue.connect(publisher.endpoint)
+        for n in range(500):
+            rogue.send(b"\x07" + n.to_bytes(8, "big"))
+            rogue.send(b"\x01" + n.to_bytes(8, "big"))
+            rogue.send(b"\x00" + n.to_bytes(8, "big"))
+            rogue.send_multipart([b"\x01", b"\x00"])
+        rogue.send(bytes(1_000_000))  # ends its connection
+        sent = [publisher.publish(make_frame(seq)) for seq in range(500)]
+        received = frames_in(collect(subscriber, lambda messages: len(frames_in(messages)) >= 500))
+        assert received == sent
+        assert publisher.subscribers == 1
+    context.term()
+
+
+def test_a_sender_is_heard_again_after_what_is_too_long(
+    make_frame: MakeFrame, raw_publisher: tuple[zmq.Socket[bytes], str]
+) -> None:
+    socket, endpoint = raw_publisher
+    with Subscriber(endpoint) as subscriber:
+        wait_for_subscription(socket)
+        socket.send(bytes(1_000_000))
+        received: list[FaceFrame] = []
+        deadline = time.monotonic() + PATIENCE_S
+        while not received:
+            assert time.monotonic() < deadline
+            socket.send(encode(make_frame()))
+            received = frames_in(subscriber.poll(20))
+        assert subscriber.stats().reconnects == 1
+
+
 def test_superseded_frames_are_counted(make_frame: MakeFrame, raw_publisher: tuple[zmq.Socket[bytes], str]) -> None:
     socket, endpoint = raw_publisher
     with Subscriber(endpoint, latest_only=True) as subscriber:
@@ -108,6 +147,24 @@ def test_superseded_frames_are_counted(make_frame: MakeFrame, raw_publisher: tup
             delivered += subscriber.poll(100)
         assert len(delivered) + subscriber.stats().superseded == 10
         assert frames_in(delivered)[-1].seq == 9
+
+
+def test_a_live_view_that_was_blocked_has_the_newest_at_once(
+    make_frame: MakeFrame, raw_publisher: tuple[zmq.Socket[bytes], str]
+) -> None:
+    socket, endpoint = raw_publisher
+    with Subscriber(endpoint, latest_only=True) as subscriber:
+        wait_for_subscription(socket)
+        for seq in range(900):
+            socket.send(encode(make_frame(seq, face_id=seq % 3)))
+        time.sleep(1.0)
+        frames_in(subscriber.poll(100))
+        while subscriber.stats().frames < 900:
+            subscriber.poll(100)
+        stats = subscriber.stats()
+        assert (stats.missed, stats.invalid) == (0, 0)
+        assert stats.superseded >= 890
+        assert {face: frame.seq for face, frame in subscriber.latest(60_000).items()} == {0: 897, 1: 898, 2: 899}
 
 
 def test_hello_comes_by_itself_and_to_every_new_receiver() -> None:

@@ -224,6 +224,7 @@ def test_wrong_endings(fails: Fails, clip: Path, tmp_path: Path) -> None:
     assert ".mp4" in fails("track", clip, "--no-publish", "--fast", *both)
     assert ".mp4 or .png" in fails("preview", "--out", tmp_path / "avatar.gif")
     assert ".png" in fails("avatar", "--sheet", tmp_path / "sheet.jpg")
+    assert ".glb" in fails("avatar", "export", "--out", tmp_path / "avatar.fbx")
 
 
 def test_fit_of_landmarks_that_are_no_faces(

@@ -46,6 +46,14 @@ def test_the_first_face_is_followed(stream: tuple[Publisher, Subscriber], make_f
     assert [frame.seq for frame in got if frame.face_id == 3] == [0, 2, 4, 6, 8]
 
 
+def test_one_who_comes_back_is_shown_again(stream: tuple[Publisher, Subscriber], make_frame: MakeFrame) -> None:
+    publisher, subscriber = stream
+    for seq in range(200):
+        publisher.publish(make_frame(seq, face_id=0 if seq < 100 else 1, tracked=not 100 <= seq < 160))
+    got = faces(face_frames(subscriber, None, PATIENCE_S, 0.3, None))
+    assert [frame.seq for frame in got] == [*range(100), *range(160, 200)]
+
+
 def test_one_face_may_be_chosen(stream: tuple[Publisher, Subscriber], make_frame: MakeFrame) -> None:
     publisher, subscriber = stream
     for seq in range(10):

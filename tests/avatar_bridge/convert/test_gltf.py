@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avatar_bridge.convert.gltf import write_glb
+from avatar_bridge.convert.gltf import write_avatar_glb, write_glb
 from avatar_bridge.convert.rig import motion_of, rig_of
 from avatar_bridge.mapping_file import load_preset
 from avatar_bridge.tracks import FaceTrack
@@ -141,3 +141,15 @@ def test_arkit_names_are_targets_too(make_track: MakeTrack, tmp_path: Path) -> N
 def test_single_frames_are_fine(make_track: MakeTrack, tmp_path: Path) -> None:
     write_glb(tmp_path / "a.glb", make_track(1), make_track(1))
     assert [item.name for item in tmp_path.iterdir()] == ["a.glb"]
+
+
+def test_the_avatar_at_rest(tmp_path: Path) -> None:
+    path = tmp_path / "avatar.glb"
+    write_avatar_glb(path, BLENDSHAPE_NAMES)
+    gltf = pytest.importorskip("pygltflib").GLTF2().load(str(path))
+    assert not gltf.animations
+    assert [node.name for node in gltf.nodes] == ["Head", "Skin", "EyeLeft", "EyeRight", "Mouth"]
+    skin = gltf.meshes[0]
+    assert skin.extras["targetNames"] == list(BLENDSHAPE_NAMES)
+    places = values(gltf, skin.primitives[0].attributes.POSITION)
+    np.testing.assert_allclose(places, rig_of(BLENDSHAPE_NAMES)[0].vertices * 0.01, atol=1e-6)

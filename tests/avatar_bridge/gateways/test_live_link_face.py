@@ -50,12 +50,12 @@ def test_each_face_is_a_subject(make_frame: MakeFrame) -> None:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(20)
         sender = LiveLinkFaceSender("127.0.0.1", receiver.getsockname()[1], "Stage")
-        for face_id in (3, 9, 3):
-            sender.send(make_frame(face_id=face_id))
-        packets = [receiver.recv(4096) for _ in range(3)]
+        for seq, face_id in ((0, 3), (0, 9), (1, 3), (90, 11)):
+            sender.send(make_frame(seq, face_id=face_id))
+        packets = [receiver.recv(4096) for _ in range(4)]
         sender.close()
     names = [packet[45 : 45 + struct.unpack(">i", packet[41:45])[0]].decode() for packet in packets]
-    assert names == ["Stage", "Stage 2", "Stage"]
+    assert names == ["Stage", "Stage 2", "Stage", "Stage"], "one who comes anew is the one who left"
 
 
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 11111), ("127.0.0.1", 0), ("127.0.0.1", 70000)])

@@ -102,6 +102,16 @@ def test_one_avatar_one_face(make_frame: MakeFrame, receiver: VmcReceiver) -> No
     assert jaws == pytest.approx([0.2, 0.6], abs=0.05)
 
 
+def test_a_face_that_comes_back_is_gone_on_with(make_frame: MakeFrame, receiver: VmcReceiver) -> None:
+    sender = VmcSender("127.0.0.1", receiver.port)
+    for seq, face_id, jaw in ((0, 4, 0.2), (100, 5, 0.9)):
+        sender.send(make_frame(seq, face_id=face_id, alpha_exp=alpha(JawOpen=jaw)))
+    sender.close()
+    frames = receiver.frames("test", timeout_s=20)
+    jaws = [next(frames).alpha_exp[BLENDSHAPE_NAMES.index("JawOpen")] for _ in range(2)]  # type: ignore[union-attr]
+    assert jaws == pytest.approx([0.2, 0.9], abs=0.05)
+
+
 def test_there_and_back(make_frame: MakeFrame, receiver: VmcReceiver) -> None:
     values = {"JawOpen": 0.5, "MouthSmile_L": 0.7, "EyeClose_R": 0.9, "BrowInnerUp": 0.4}
     sent = make_frame(alpha_exp=alpha(**values), quaternion=quaternion_from_euler(np.array([0.2, -0.5, 0.1])))

@@ -85,7 +85,7 @@ def test_eyes_close(sheet: UInt8) -> None:
 
 def test_command(tmp_path: Path, headless_gl: None, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new" / "sheet.png"
-    avatar(path, identities=1, size=64, yaw=-30)
+    avatar(sheet=path, identities=1, size=64, yaw=-30)
     picture = cv2.imread(str(path))
     assert [p.name for p in path.parent.iterdir()] == ["sheet.png"]
     assert f"wrote {path}: {picture.shape[1]} x {picture.shape[0]} px" in capsys.readouterr().out
