@@ -36,7 +36,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class IdentityConfig:
-    """How identity is fitted. The noise is that of the shipped network on rendered people (benchmarks/calibration.py)."""
+    """How identity is fitted. The noise is the shipped network's on rendered people (benchmarks/calibration.py)."""
 
     passes: int = 6
     """Outer passes; the contour takes part from the second on."""
@@ -66,7 +66,7 @@ class IdentityConfig:
         weights = np.empty(N_LANDMARKS)
         for noise, group in zip(self.noises(), groups, strict=True):
             # what is off in all frames alike counts once, not once a frame
-            weights[group] = (noise.frame_cm**2 + frames * noise.person_cm**2) ** -0.5
+            weights[np.asarray(group)] = (noise.frame_cm**2 + frames * noise.person_cm**2) ** -0.5
         return weights.astype(np.float32)
 
 
@@ -169,7 +169,7 @@ class _Fitter:
 
     def _poses(self, weights: Float32, march: bool) -> None:
         neutral, offsets = self._shapes()
-        cameras = []
+        cameras: list[NearCamera] = []
         for g, points in enumerate(self.points):
             shape = combine(neutral, offsets, self.alpha_exp[g])
             for _ in range(2 if march else 1):  # a new pose moves the contour, which moves the pose

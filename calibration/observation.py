@@ -55,7 +55,7 @@ def observe(prediction: FacePrediction, image_bgr: UInt8, time_ns: int) -> Obser
 
 
 def sharpness_of(image_bgr: UInt8, landmarks_px: Float32) -> float:
-    """Return the energy of the Laplacian over that of the contrast in the face's crop: blur lowers it, light does not."""
+    """Return the energy of the Laplacian over the contrast in the face's crop: blur lowers it, dim light does not."""
     crop = crop_from_landmarks(landmarks_px, _SIDE_PX).warp(image_bgr)
     gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
     contrast = float(gray.var())

@@ -66,6 +66,8 @@ class QualityReport:
         Raises:
             TypeError, KeyError, ValueError, CalibrationError: it is not that.
         """
-        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        lists = {name: tuple(known[name]) for name in ("yaw_range_deg", "shown", "missed") if name in known}
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        lists: dict[str, Any] = {
+            name: tuple(known[name]) for name in ("yaw_range_deg", "shown", "missed") if name in known
+        }
         return cls(**(known | lists))

@@ -76,7 +76,8 @@ class CalibrationSession:
         self._still: deque[Observation] = deque()
         self._calm: list[Observation] = []
         self._holding: dict[str, list[Observation]] = {}
-        self._attempt, self._asked_ns = 1, None
+        self._attempt = 1
+        self._asked_ns: int | None = None
         self._frames = 0
 
     @property

@@ -44,7 +44,7 @@ class UserStore:
         return load_user_model(path)
 
     def save(self, user: UserModel) -> Path:
-        """Put a model in the place of what there was under its name; whatever happens meanwhile, one of both is whole."""
+        """Put a model in the place of the one of its name; whatever happens meanwhile, one of both is whole."""
         path = self.path(user.name)
         user.save(path)
         return path

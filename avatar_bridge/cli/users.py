@@ -45,7 +45,7 @@ def users(
     from calibration.store import UserStore
 
     store = UserStore(folder)
-    if action != "list" and not name or action in ("export", "import") and file is None:
+    if (action != "list" and not name) or (action in ("export", "import") and file is None):
         raise AvatarError(f"rdr users {action} needs NAME{' FILE' * (action in ('export', 'import'))}: see --help")
     match action:
         case "list":
