@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import TYPE_CHECKING
+
 from avatar_bridge.errors import BridgeError
 from calibration.store import UserStore
 from rdr_core.inference.tracker import Predictor
+
+if TYPE_CHECKING:
+    from avatar_bridge.avatar import Avatar
+    from calibration.user_model import UserModel
 
 
 def of_user(predictor: Predictor, user: str | None, max_faces: int = 1) -> Predictor:
@@ -24,3 +31,17 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1) -> Predi
     from rdr_core.face_model.dynamic_expression_model import default_face_model
 
     return UserPredictor(predictor, UserFace(UserStore().load(user), default_face_model()))
+
+
+def user_sha256(user: str) -> str:
+    """Return the SHA-256, as hexadecimal text, of a user's model. UserModelError: no such user."""
+    return hashlib.sha256(UserStore().read(user)).hexdigest()
+
+
+def user_avatar(user: UserModel) -> Avatar:
+    """Return the avatar with a user's face. UserModelError where it is of another face model."""
+    from avatar_bridge.avatar import Avatar, load_skin
+    from rdr_core.face_model.dynamic_expression_model import default_face_model
+
+    user.check_face_model(default_face_model())
+    return Avatar.of_model(default_face_model(), load_skin(), user.alpha_id)

@@ -43,6 +43,13 @@ class UserStore:
             raise self._missing(name)
         return load_user_model(path)
 
+    def read(self, name: str) -> bytes:
+        """Return a user's file as it is. UserModelError where there is none of that name."""
+        try:
+            return self.path(name).read_bytes()
+        except FileNotFoundError:
+            raise self._missing(name) from None
+
     def save(self, user: UserModel) -> Path:
         """Put a model in the place of the one of its name; whatever happens meanwhile, one of both is whole."""
         path = self.path(user.name)

@@ -119,21 +119,16 @@ def _export(user: UserModel, file: Path) -> Path:
         case ".npz":
             user.save(file)
         case ".glb":
-            from avatar_bridge.convert.gltf import write_head_glb
+            from avatar_bridge.convert.gltf import write_avatar_glb
+            from avatar_bridge.user import user_avatar
+            from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
-            write_head_glb(file, _identity(user))
+            write_avatar_glb(file, BLENDSHAPE_NAMES, user_avatar(user))
         case ".obj":
             _write_obj(file, user)
         case _:
             raise AvatarError(f"a user is exported as .npz, .glb or .obj, got {file.name}")
     return file
-
-
-def _identity(user: UserModel) -> Any:
-    from rdr_core.face_model.dynamic_expression_model import default_face_model
-
-    user.check_face_model(default_face_model())
-    return user.alpha_id
 
 
 def _write_obj(file: Path, user: UserModel) -> None:
