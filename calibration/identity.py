@@ -1,7 +1,7 @@
 """Unified identity: one alpha_id over frames of one person, with pose and expression of each (Cao 2013, 2014).
 
-Each pass: pose in closed form, the contour marched anew, expressions by bounded least squares, identity by MAP under
-the Gaussian prior, and the frames weighted anew by how well they agree.
+First in turn, from nothing: pose in closed form, expressions by bounded least squares, identity by MAP under the Gaussian
+prior. Then all together (`joint.py`), the contour marched and the frames weighted anew before each step.
 
 G: frames.  I: identity dimensions.  E: expressions.  n: vertices of the landmark subset.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from calibration.camera import NearCamera
 from calibration.errors import CalibrationError
+from calibration.joint import FrameEquations, moved, pose_rows, solve_together
 from rdr_core.face_model.core_tensor import CoreTensor
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import INNER_ONLY, LandmarkVertices, frontal_landmarks, landmarks_on_outline
@@ -38,8 +39,10 @@ class Noise:
 class IdentityConfig:
     """How identity is fitted. The noise is the shipped network's on rendered people (benchmarks/calibration.py)."""
 
-    passes: int = 6
-    """Outer passes; the contour takes part from the second on."""
+    passes: int = 3
+    """Passes in turn; the contour takes part from the second on."""
+    steps: int = 6
+    """Steps with everything together."""
     jaw: Noise = Noise(0.20, 0.11)
     brow: Noise = Noise(0.12, 0.08)
     nose: Noise = Noise(0.09, 0.06)
@@ -52,22 +55,26 @@ class IdentityConfig:
 
     def __post_init__(self) -> None:
         noises = [value for noise in self.noises() for value in (noise.frame_cm, noise.person_cm)]
-        if self.passes < 2 or min(noises) <= 0 or not 0 < self.prior_decay <= 1 or self.tuning < 1:
+        if self.passes < 2 or self.steps < 1 or min(noises) <= 0 or not 0 < self.prior_decay <= 1 or self.tuning < 1:
             raise CalibrationError(f"identity needs two passes or more, positive noise and tuning from 1, got {self}")
 
     def noises(self) -> tuple[Noise, ...]:
         """Return those of jaw, brow, nose, eye and mouth."""
         return (self.jaw, self.brow, self.nose, self.eye, self.mouth)
 
-    def weights(self, frames: float) -> Float32:
-        """(68,) weight of each landmark in one of so many frames: 1 / standard deviation, cm."""
+    def noise_cm(self) -> tuple[Float32, Float32]:
+        """(68,) standard deviation of each landmark from frame to frame, and (68,) that of a person, cm."""
         mouth = np.arange(48, N_LANDMARKS)
         groups = (JAW, [*BROW_RIGHT, *BROW_LEFT], [*NOSE_BRIDGE, *NOSE_BASE], [*EYE_RIGHT, *EYE_LEFT], mouth)
-        weights = np.empty(N_LANDMARKS)
+        frame, person = np.empty(N_LANDMARKS), np.empty(N_LANDMARKS)
         for noise, group in zip(self.noises(), groups, strict=True):
-            # what is off in all frames alike counts once, not once a frame
-            weights[np.asarray(group)] = (noise.frame_cm**2 + frames * noise.person_cm**2) ** -0.5
-        return weights.astype(np.float32)
+            frame[np.asarray(group)], person[np.asarray(group)] = noise.frame_cm, noise.person_cm
+        return frame, person
+
+    def weights(self, frames: float) -> Float32:
+        """(68,) weight of each landmark in one of so many frames: 1 / standard deviation, cm."""
+        frame, person = self.noise_cm()
+        return ((frame**2 + frames * person**2) ** -0.5).astype(np.float32)  # what is off in all alike counts once
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +146,8 @@ class _Fitter:
         self.sizes = np.array([face_box_size(face) for face in points])
         self.prior_std = expression_std(model.names)
         mean, _ = model.landmark_tensor.contract_identity(model.identity_mean)
+        self.bias = np.zeros(2 * N_LANDMARKS)
+        """What the network's landmarks are off in all frames alike, cm in an upright picture."""
         self.pivot = mean[model.topology.landmarks_in_subset].mean(axis=0)
 
     def run(self) -> PersonFit:
@@ -153,7 +162,11 @@ class _Fitter:
             if not self.fixed:
                 weights = self.config.weights(max(1.0, float(self.frame_weights.sum())))
                 self._identity(weights * (INNER_ONLY if first else 1))
-        self._poses(self.config.weights(1), march=True)
+        for _ in range(self.config.steps):
+            self._march()
+            self._step()
+            self._reweigh()
+        self._march()
         return PersonFit(
             self.alpha_id,
             self.alpha_exp,
@@ -163,6 +176,51 @@ class _Fitter:
             self._cost(),
             self.focal_px,
         )
+
+    def _march(self) -> None:
+        neutral, offsets = self._shapes()
+        for g, camera in enumerate(self.cameras):
+            shape = combine(neutral, offsets, self.alpha_exp[g])
+            self.vertices[g] = landmarks_on_outline(self.model.topology, camera.project(shape))
+
+    def _step(self) -> None:
+        n = 0 if self.fixed else self.model.n_identity
+        frames = [self._equations(g) for g in range(len(self.points))]
+        own = 1 / self.model.identity_std[:n] ** 2
+        person = 1 / np.repeat(self.config.noise_cm()[1], 2) ** 2
+        toward = np.concatenate([(self.model.identity_mean - self.alpha_id)[:n], -self.bias])
+        means = np.broadcast_to(np.zeros(1), self.alpha_exp.shape)
+        step = solve_together(frames, means, 1 / self.prior_std**2, np.concatenate([own, person]), toward)
+        if n:
+            self.alpha_id = (self.alpha_id + step.shared[:n]).astype(np.float32)
+        self.bias = self.bias + step.shared[n:]
+        self.alpha_exp = step.alpha_exp.astype(np.float32)
+        for g, camera in enumerate(self.cameras):
+            flat = moved(camera.flat, step.pose[g])
+            distance = np.inf if self.focal_px is None else self.focal_px / flat.scale_px_per_cm
+            self.cameras[g] = NearCamera(flat, self.pivot, distance)
+
+    def _equations(self, g: int) -> FrameEquations:
+        vertices, camera = self.vertices[g], self.cameras[g].flat
+        neutral, offsets = self._shapes()
+        landmarks = vertices.on(combine(neutral, offsets, self.alpha_exp[g]))
+        weights = np.repeat(1 / self.config.noise_cm()[0], 2)
+        upright = _upright(float(camera.euler_rad[2]))
+        bias = np.einsum("ij,kl->ikjl", np.eye(N_LANDMARKS), upright).reshape(2 * N_LANDMARKS, -1)
+        shared = [] if self.fixed else [self._identity_rows(g)]
+        residual = camera.residual_cm(landmarks, self._flat(g, landmarks)).ravel() - bias @ self.bias
+        return FrameEquations(
+            pose_rows(camera, landmarks).reshape(2 * N_LANDMARKS, -1) * weights[:, None],
+            camera.image_rows(vertices.on(offsets)).reshape(len(offsets), -1).T * weights[:, None],
+            np.concatenate([*shared, bias], axis=1) * weights[:, None],
+            residual * weights,
+            self.alpha_exp[g].astype(np.float64),
+            float(self.frame_weights[g]),
+        )
+
+    def _identity_rows(self, g: int) -> Float32:
+        modes = identity_modes(self.model.landmark_tensor, self.alpha_exp[g], self.vertices[g])
+        return self.cameras[g].flat.image_rows(modes).reshape(self.model.n_identity, -1).T
 
     def _shapes(self) -> tuple[Float32, Float32]:
         return self.model.landmark_tensor.contract_identity(self.alpha_id)
@@ -240,3 +298,9 @@ def identity_modes(tensor: CoreTensor, alpha_exp: Float32, vertices: LandmarkVer
     weights = np.append(np.float32(1), alpha_exp)
     modes = (tensor.vertex_factor @ (tensor.core @ weights)).T.reshape(tensor.n_identity, tensor.n_vertices, 3)
     return vertices.on(modes)
+
+
+def _upright(roll_rad: float) -> Float32:
+    """(2, 2) from an upright picture to one in which the face is rolled, clockwise, y down."""
+    cos, sin = np.cos(roll_rad), np.sin(roll_rad)
+    return np.array([[cos, -sin], [sin, cos]])

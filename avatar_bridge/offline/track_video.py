@@ -48,7 +48,8 @@ def track_video(task: VideoTask, config: OfflineConfig, fingerprint: str) -> Rec
     """
     if fingerprint != _fingerprint(config):
         raise AssetError(
-            "the machine that tracks has another version of the program, another network or another user model: install the same everywhere"
+            "the machine that tracks has another version of the program, another network or another model of the user: "
+            "install the same everywhere"
         )
     empty = Receipt(name=task.name, video=str(task.video), fingerprint=fingerprint)
     try:
