@@ -30,7 +30,7 @@ from rdr_core.synthesis.sensor import develop
 from rdr_core.synthesis.surface import Camera
 from rdr_core.types import FacePrediction
 
-SIZE_PX: Final = 256
+SIZE_PX: Final = 448
 FRAME_S: Final = 0.21
 TEST, LIDS = "test", "lids"
 """Kinds of frames beside the session's poses."""
@@ -51,7 +51,10 @@ class Shot:
     """(3,) truth."""
     landmarks_px: Any
     """(68, 2) truth, jaw on the outline that this camera sees."""
+    image_bgr: Any
+    """(s, s, 3) uint8."""
     prediction: FacePrediction
+    """The network's."""
     sharpness: float
 
 
@@ -119,5 +122,5 @@ def sitters(data: Path, predictor: Any, people: int, seed: int, tests: int = 16,
                 if not faces:
                     continue
                 seen = observe(faces[0].prediction, image, time_ns)
-                shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, faces[0].prediction, seen.sharpness))
+                shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, image, faces[0].prediction, seen.sharpness))
             yield Sitter(person.alpha_id, distance, camera.scale_px_per_cm, shots)

@@ -15,9 +15,9 @@ from calibration.errors import CalibrationError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES, N_EXPRESSIONS
 from rdr_core.types import Float32
 
-MAX_REST: Final = 0.5
+MAX_REST: Final = 0.4
 """A face at rest has no coefficient over this; one that has was not at rest."""
-LEAST_RANGE: Final = 0.35
+LEAST_RANGE: Final = 0.6
 """What is between rest and full strength at least: less would turn noise into expressions."""
 _LIDS: Final = np.array([name.startswith("EyeClose") for name in BLENDSHAPE_NAMES])
 _OPEN_LIDS: Final = 30.0

@@ -11,17 +11,23 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from calibration.gaze import GAZE_SHAPES, eyeballs_of, look
 from calibration.identity import IdentityConfig
 from calibration.user_model import UserModel
 from rdr_core.data.crop import Crop
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import LandmarkVertices, landmarks_on_outline
 from rdr_core.fitting.pose import Camera
 from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
-EXPRESSION_STD: Final = 0.07
+EXPRESSION_STD: Final = 0.03
 """How far the network's coefficients are trusted to be off: the pull of the landmarks is as strong as this is large.
-Chosen on rendered people (benchmarks/calibration.py)."""
+Chosen on rendered people (benchmarks/calibration.py): with more the landmarks' own errors become expressions."""
+
+_BLINKING: Final = 4.0
+"""A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
+_LIDS: Final = np.array([name.startswith("EyeClose") for name in BLENDSHAPE_NAMES])
 
 
 class Predictor(Protocol):
@@ -41,12 +47,16 @@ class UserFace:
         user.check_face_model(model)
         self.user, self._topology = user, model.topology
         self._weights = IdentityConfig().weights(1)
+        self._eyes = eyeballs_of(model, user.alpha_id)
 
-    def refine(self, prediction: FacePrediction) -> FacePrediction:
+    def refine(
+        self, prediction: FacePrediction, image_bgr: UInt8 | None = None, before: Float32 | None = None
+    ) -> FacePrediction:
         """Return the prediction with the user's identity, and with size, place, S_p and expression that go with it.
 
         The network's rotation and its landmarks S stay. Expression is a MAP estimate: near the network's, and such that
-        the user's face lies on S; then the user's range is taken out.
+        the user's face lies on S; then the user's range is taken out. In the picture, (H, W, 3), gaze is read anew;
+        behind closed lids it is that of `before`, (E,), the coefficients of the frame before.
         """
         euler = np.asarray(prediction.pose.euler_rad, np.float64)
         alpha = np.asarray(prediction.alpha_exp, np.float64)
@@ -59,9 +69,25 @@ class UserFace:
             prediction,
             projected_shape=camera.project(seen.on(shape)).astype(np.float32),
             pose=Pose(prediction.pose.euler_rad, translation, camera.scale_px_per_cm),
-            alpha_exp=self.user.ranges.apply(alpha),
+            alpha_exp=self._look(image_bgr, camera, prediction, self.user.ranges.apply(alpha), before),
             alpha_id=self.user.alpha_id,
         )
+
+    def _look(
+        self,
+        image_bgr: UInt8 | None,
+        camera: Camera,
+        prediction: FacePrediction,
+        alpha_exp: Float32,
+        before: Float32 | None,
+    ) -> Float32:
+        if image_bgr is None or not self._eyes:
+            return alpha_exp
+        closed = float(alpha_exp[_LIDS].mean())
+        if before is not None:  # lids on their way hide more than their place says
+            closed += _BLINKING * abs(closed - float(before[_LIDS].mean()))
+        seen = look(image_bgr, camera, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)
+        return np.where(GAZE_SHAPES, seen, alpha_exp).astype(np.float32)
 
     def _fit_place(self, euler: Float32, alpha: Float32, prediction: FacePrediction) -> tuple[Camera, LandmarkVertices]:
         """Size and place in closed form under the network's rotation, landmarks on the outline that it gives."""
@@ -92,7 +118,11 @@ class UserPredictor:
     def __init__(self, predictor: Predictor, face: UserFace) -> None:
         self.crop_size = predictor.crop_size
         self._predictor, self._face = predictor, face
+        self._before: Float32 | None = None
 
     def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
         """Return one prediction per crop, image px."""
-        return [self._face.refine(prediction) for prediction in self._predictor.predict(image_bgr, crops)]
+        predictions = self._predictor.predict(image_bgr, crops)
+        refined = [self._face.refine(prediction, image_bgr, self._before) for prediction in predictions]
+        self._before = refined[-1].alpha_exp if refined else None
+        return refined
