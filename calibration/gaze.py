@@ -39,6 +39,9 @@ _INDEPENDENT: Final = 0.25
 """Pixels of a lid's opening tell as much as so many times as many independent ones."""
 _SPREAD_DEG: Final = (16.0, 6.0)
 """The prior: how far people look to the side, and how far off the network's up and down is."""
+_SACCADE: Final = 0.5
+_SLOWEST: Final = 0.25
+"""Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
 _LIDS_HIDE: Final = (0.35, 0.7)
 """From the one lids begin to hide the iris, from the other the eye counts as closed."""
 _COLUMNS: Final = {
@@ -109,14 +112,14 @@ def look(
     for eye in eyes:  # both eyes turn alike: a squint inwards is smaller than what can be seen
         columns = _COLUMNS[eye.side]
         behind = np.zeros(len(columns)) if before is None else before[columns]
-        result[columns] = (1 - hidden) * _coefficients(found, eye.side) + hidden * behind
+        step = _coefficients(found, eye.side) - behind
+        pace = 1.0 if before is None else np.clip(np.abs(step).max() / _SACCADE, _SLOWEST, 1.0)
+        result[columns] = behind + (1 - hidden) * pace * step
     return result
 
 
-def _likelihood(
-    image: UInt8, camera: Camera, points: Float32, eye: Eyeball, directions: Float32
-) -> Float32:
-    """(D,) logarithm of how well one disc of one brightness on an eyeball of another explains what is between the lids."""
+def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball, directions: Float32) -> Float32:
+    """(D,) logarithm of how well an iris on this eyeball, looking that way, explains what is between the lids."""
     grid = _grid()
     turn = matrix_from_euler(np.asarray(camera.euler_rad, np.float64))
     lids = points[_EYES[eye.side]].astype(np.float64)
@@ -129,7 +132,7 @@ def _likelihood(
     use = inside & (ball > 0.02)
     if use.sum() < 12:
         return np.zeros(len(directions))
-    seen = cv2.remap(image, at[use][None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+    seen = cv2.remap(image, at[use][None], np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     surface = np.concatenate([grid[use] / eye.radius_cm, np.sqrt(ball[use])[:, None]], axis=1)
     return _likeness(seen.astype(np.float64).mean(axis=1), surface @ (turn @ directions.T))
 

@@ -39,8 +39,8 @@ class Noise:
 class IdentityConfig:
     """How identity is fitted.
 
-    The noise is the shipped network's on rendered people (brows 0.08 and 0.09 cm, eyes 0.08 and 0.08, nose 0.06 and 0.08,
-    mouth 0.09 and 0.06, jaw 0.21 and 0.14), half as large again and more: neighbours err together.
+    The noise is that of the shipped network on rendered people (brows 0.08 and 0.09 cm, eyes 0.08 and 0.08, nose 0.06
+    and 0.08, mouth 0.09 and 0.06, jaw 0.21 and 0.14), half as large again and more: neighbours err together.
     """
 
     passes: int = 3
