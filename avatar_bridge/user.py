@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avatar_bridge.errors import BridgeError
@@ -14,23 +15,33 @@ if TYPE_CHECKING:
     from calibration.user_model import UserModel
 
 
-def of_user(predictor: Predictor, user: str | None, max_faces: int = 1) -> Predictor:
-    """Return the network with a user's face taken for known; as it is without a user.
+def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False) -> Predictor:
+    """Return the network with a user's face taken for known; as it is without a user. `online`: refine it meanwhile.
 
     Raises:
         BridgeError: several faces cannot all be this user's.
         UserModelError: no such user, or their model cannot be used.
     """
     if user is None:
+        if online:
+            raise BridgeError("--online refines a user's face: say whose with --user")
         return predictor
     if max_faces != 1:
         raise BridgeError(
             f"--user {user} is one person, but {max_faces} faces would be followed: leave out --max-faces"
         )
+    from calibration.online import OnlineIdentity
     from calibration.tracking import UserFace, UserPredictor
     from rdr_core.face_model.dynamic_expression_model import default_face_model
 
-    return UserPredictor(predictor, UserFace(UserStore().load(user), default_face_model()))
+    model, known = default_face_model(), UserStore().load(user)
+    return UserPredictor(predictor, UserFace(known, model), OnlineIdentity(known, model) if online else None)
+
+
+def save_refined(predictor: Predictor) -> Path | None:
+    """Save what `online` has learned, in the place of the user's model; None where there is nothing new."""
+    online = getattr(predictor, "online", None)
+    return UserStore().save(online.whole()) if online is not None and online.steps else None
 
 
 def user_sha256(user: str) -> str:

@@ -57,6 +57,8 @@ class NearCamera:
 
     def magnification(self, points_cm: Float32) -> Float32:
         """(..., 3) model points -> (...) how much larger each is seen than what is as far as the pivot."""
+        if np.isinf(self.distance_cm):
+            return np.ones(points_cm.shape[:-1])
         depth_cm = (points_cm - self.pivot_cm) @ matrix_from_euler(self.flat.euler_rad)[2]
         return 1 / np.maximum(1 - depth_cm / self.distance_cm, _NEAREST)
 

@@ -130,6 +130,29 @@ def fit_person(
     return _Fitter(model, points, trust, config or IdentityConfig(), focal_px, alpha_id).run()
 
 
+def refine_person(
+    model: DynamicExpressionModel,
+    landmarks_px: Float32,
+    frame_weights: Float32,
+    alpha_id: Float32,
+    alpha_exp: Float32,
+    focal_px: float | None = None,
+    config: IdentityConfig | None = None,
+) -> Float32:
+    """Take one step with everything together from where one is; arguments as for `fit_person`.
+
+    The work is that of one pass over the frames, without searches. alpha_exp is (G, E), where expressions begin.
+
+    Returns:
+        alpha_id (I,).
+    """
+    config, points = config or IdentityConfig(), np.asarray(landmarks_px, np.float64)
+    fitter = _Fitter(model, points, np.asarray(frame_weights, np.float64), config, focal_px, None)
+    fitter.alpha_id, fitter.alpha_exp = np.asarray(alpha_id, np.float32), np.array(alpha_exp, np.float32)
+    fitter.warm_start()
+    return fitter.alpha_id
+
+
 class _Fitter:
     def __init__(
         self,
@@ -180,6 +203,13 @@ class _Fitter:
             self._cost(),
             self.focal_px,
         )
+
+    def warm_start(self) -> None:
+        """Begin with a known face and expressions: poses in closed form, then one joint step."""
+        self._poses(self.config.weights(1) * INNER_ONLY, march=False)
+        self._poses(self.config.weights(1), march=True)
+        self._reweigh()
+        self._step()
 
     def _march(self) -> None:
         neutral, offsets = self._shapes()

@@ -36,6 +36,7 @@ def track(
     overlay: Path | None = None,
     smoothing: str = "normal",
     user: str | None = None,
+    online: bool = False,
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
@@ -52,6 +53,7 @@ def track(
         rdr track photos/ --no-publish --fast --overlay out/photos.mp4
         rdr track 0 --smoothing strong,eyes=light
         rdr track 0 --user anna
+        rdr track 0 --user anna --online
         rdr track front=0 left=1
         rdr track shoot/ --offline --out shoot_takes
 
@@ -68,6 +70,7 @@ def track(
         smoothing: off, light, normal or strong; for a region of its own REGION=LEVEL, as in normal,eyes=light.
             Regions: brows, eyes, mouth, jaw, head, landmarks; rdr filters shows what each does.
         user: Whose face it is, as calibrated with rdr calibrate: their own shape, face at rest and range.
+        online: With --user: refine the user's face meanwhile, and keep that at the end.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
@@ -96,7 +99,7 @@ def track(
     from avatar_bridge.recording.run_takes import RunTakes
     from avatar_bridge.service import TrackService
     from avatar_bridge.smoothing import FaceSmoother
-    from avatar_bridge.user import of_user
+    from avatar_bridge.user import of_user, save_refined
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
@@ -105,7 +108,7 @@ def track(
 
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
-    predictor = of_user(load_predictor(preset, weights, threads), user, max_faces)
+    predictor = of_user(load_predictor(preset, weights, threads), user, max_faces, online)
     tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
     drawn: LiveVideo | None = None
     with ExitStack() as stack:
@@ -141,6 +144,8 @@ def track(
                 drawn.write(image, picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
+    if refined := save_refined(predictor):
+        print(f"refined {user}: wrote {refined}")
     say_outcome(run_takes, overlay, drawn is None or drawn.error is None, smoothing, video.rate_hz)
 
 

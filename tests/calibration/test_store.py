@@ -16,6 +16,7 @@ from calibration.errors import UserModelError
 from calibration.store import UserStore, default_folder
 from calibration.user_model import UserModel, load_user_model
 
+_RDR = "from avatar_bridge.cli import main; raise SystemExit(main())"
 _SAVES = """
 import sys
 from dataclasses import replace
@@ -108,9 +109,7 @@ def test_a_calibration_killed_at_any_moment(store: UserStore, tmp_path: Path, af
         cv2.imwrite(str(pictures / f"{number:02}.png"), np.roll(face, number, axis=1))
     before = store.read("anna")
     command = ["calibrate", "--user", "anna", "--source", str(pictures), "--folder", str(store.folder)]
-    with _process(
-        "import sys; from avatar_bridge.cli import main; raise SystemExit(main())", None, *command
-    ) as process:
+    with _process(_RDR, None, *command) as process:
         time.sleep(after_s)
         process.send_signal(signal.SIGKILL)
         process.communicate()
