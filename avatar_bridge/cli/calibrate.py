@@ -12,6 +12,7 @@ from avatar_bridge.cli.status import status_line
 
 if TYPE_CHECKING:
     from avatar_bridge.capture.frames import CapturedFrame, FrameSource
+    from avatar_bridge.preview.guide import GuideWindow
     from calibration.observation import Observation
     from calibration.session import CalibrationSession
     from rdr_core.inference.tracker import FaceTracker
@@ -22,6 +23,7 @@ def calibrate(
     source: str = "0",
     seconds: float | None = None,
     patience: float = 8.0,
+    window: bool | None = None,
     camera: Literal["auto", "weak"] = "auto",
     folder: Path | None = None,
     preset: Literal["live", "paper"] = "live",
@@ -43,6 +45,8 @@ def calibrate(
         source: Camera number, video file, or folder of pictures.
         seconds: End the session after this long, with what was shown by then.
         patience: Seconds after which a pose that was not held is asked for again.
+        window: Show the camera's picture with the prompts; default: where there is a display and the source is a
+            camera.
         camera: auto: find the focal length where the face is so near that it matters; weak: assume that it is far.
         folder: Where user models are; default: the user's data folder.
         preset: Which of the shipped networks.
@@ -50,7 +54,9 @@ def calibrate(
         threads: CPU threads of the network.
     """
     from avatar_bridge.capture import open_source
+    from avatar_bridge.preview.guide import GuideWindow
     from calibration.calibrate import calibrate as make_user
+    from calibration.poses import POSES
     from calibration.session import CalibrationSession, SessionConfig
     from calibration.store import UserStore
     from rdr_core.face_model.dynamic_expression_model import default_face_model
@@ -62,8 +68,8 @@ def calibrate(
     store.path(user)  # a wrong name is said at once
     session = CalibrationSession(SessionConfig(patience_s=patience))
     tracker = FaceTracker(load_predictor(preset, weights, threads), FaceDetector(threads))
-    with open_source(source) as video:
-        _guide(session, _observations(video, tracker, seconds))
+    with open_source(source) as video, GuideWindow(1 + len(POSES), _window_wanted(window, video)) as guide:
+        _guide(session, _observations(video, tracker, seconds), guide)
     model = make_user(user, default_face_model(), session, camera, say=_say)
     path = store.save(model)
     quality = model.quality
@@ -77,13 +83,34 @@ def calibrate(
     _say(f"wrote {path}; use it with rdr track --user {user}")
 
 
-def _guide(session: CalibrationSession, observations: Iterator[tuple[str, Observation | None]]) -> None:
+def _window_wanted(asked: bool | None, video: FrameSource) -> bool:
+    """Whether to open a window; AvatarError where it was asked for and there is no display."""
+    from avatar_bridge.errors import AvatarError
+    from avatar_bridge.preview.window import check_display
+
+    if asked is False or (asked is None and not video.is_live):
+        return False
+    try:
+        check_display()
+    except AvatarError:
+        if asked:
+            raise
+        return False
+    return True
+
+
+def _guide(
+    session: CalibrationSession, observations: Iterator[tuple[CapturedFrame, Observation | None]], guide: GuideWindow
+) -> None:
     """Feed the session and say what it asks for."""
-    asked = ""
+    asked, step = "", None
     with status_line(None) as show:
-        for where, observation in observations:
+        for captured, observation in observations:
+            landmarks = None if observation is None else observation.landmarks_px
+            if not guide.show(captured.image_bgr, landmarks, step, len(session.shown)):
+                return
             if observation is None:
-                show(1, f"{where}: no face")
+                show(1, f"{captured.name}: no face")
                 continue
             step = session.add(observation)
             if step.notice:
@@ -91,21 +118,21 @@ def _guide(session: CalibrationSession, observations: Iterator[tuple[str, Observ
             if step.prompt and (step.prompt != asked or "once more" in step.notice):
                 asked = step.prompt
                 _say(f"> {asked}")
-            show(1, f"{where}: {asked} {round(10 * step.progress) * '#':10}")
+            show(1, f"{captured.name}: {asked} {round(10 * step.progress) * '#':10}")
             if step.done:
                 return
 
 
 def _observations(
     video: FrameSource, tracker: FaceTracker, seconds: float | None
-) -> Iterator[tuple[str, Observation | None]]:
+) -> Iterator[tuple[CapturedFrame, Observation | None]]:
     """Track the source's most prominent face; None where there is none."""
     from calibration.observation import observe
 
     for captured in _limited(video, seconds):
         faces = [face for face in tracker.update(captured.image_bgr, captured.capture_time_ns) if face.tracked]
         seen = observe(faces[0].prediction, captured.image_bgr, captured.capture_time_ns) if faces else None
-        yield captured.name, seen
+        yield captured, seen
 
 
 def _limited(video: FrameSource, seconds: float | None) -> Iterator[CapturedFrame]:
