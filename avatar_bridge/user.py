@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from rdr_core.inference.tracker import Predictor
 if TYPE_CHECKING:
     from avatar_bridge.avatar import Avatar
     from calibration.user_model import UserModel
+
+logger = logging.getLogger(__name__)
 
 
 def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False) -> Predictor:
@@ -36,6 +39,27 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: 
 
     model, known = default_face_model(), UserStore().load(user)
     return UserPredictor(predictor, UserFace(known, model), OnlineIdentity(known, model) if online else None)
+
+
+def network_of_user(user: str | None, preset: str, weights: Path | None, adapted: bool = True) -> Path | None:
+    """Return the network that was adapted to a user where there is one to be used, else `weights`.
+
+    One that was made of another calibration or from another network is left alone, and why is logged.
+    """
+    if user is None or not adapted or preset != "live":
+        return weights
+    from calibration.adapted import find_adapted
+    from rdr_core.inference.weights import find_network, network_sha256
+
+    store = UserStore()
+    found = find_adapted(store, user)
+    if found is None:
+        return weights
+    problem = found.problem(store, user, network_sha256(find_network(preset, weights)))
+    if problem:
+        logger.warning("%s's adapted network is not used: %s", user, problem)
+        return weights
+    return found.network
 
 
 def save_refined(predictor: Predictor) -> Path | None:

@@ -37,6 +37,7 @@ def track(
     smoothing: str = "normal",
     user: str | None = None,
     online: bool = False,
+    adapted: bool = True,
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
@@ -71,6 +72,7 @@ def track(
             Regions: brows, eyes, mouth, jaw, head, landmarks; rdr filters shows what each does.
         user: Whose face it is, as calibrated with rdr calibrate: their own shape, face at rest and range.
         online: With --user: refine the user's face meanwhile, and keep that at the end.
+        adapted: With --user: use the network that rdr adapt fitted to this person, where there is one.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
@@ -99,7 +101,7 @@ def track(
     from avatar_bridge.recording.run_takes import RunTakes
     from avatar_bridge.service import TrackService
     from avatar_bridge.smoothing import FaceSmoother
-    from avatar_bridge.user import of_user, save_refined
+    from avatar_bridge.user import network_of_user, of_user, save_refined
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
@@ -108,6 +110,7 @@ def track(
 
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
+    weights = network_of_user(user, preset, weights, adapted)
     predictor = of_user(load_predictor(preset, weights, threads), user, max_faces, online)
     tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
     drawn: LiveVideo | None = None

@@ -51,13 +51,16 @@ def users(
         case "list":
             print(_list(store, json_output))
         case "show":
-            print(_show(store.load(name), json_output))
+            print(_show(store.load(name), _adapted(store, name), json_output))
         case "export":
             print(f"wrote {_export(store.load(name), Path(str(file)))}")
         case "import":
             print(f"{name} is now what {file} says: {_import(store, name, Path(str(file)))}")
         case "delete":
+            from calibration.adapted import forget_adapted
+
             store.delete(name)
+            forget_adapted(store, name)
             print(f"{name} is forgotten")
 
 
@@ -72,11 +75,11 @@ def _list(store: UserStore, as_json: bool) -> str:
             rows.append({"name": name, "error": str(error)})
             lines.append(f"{name:20}{error}")
             continue
-        rows.append(_row(user))
+        rows.append(_row(user) | {"adapted": _adapted(store, name)})
         quality = user.quality
         lines.append(
             f"{name:20}{_when(user)}  {quality.frames} frames, error {quality.error_percent:.2f} % "
-            f"(mean face {quality.mean_face_error_percent:.2f} %)"
+            f"(mean face {quality.mean_face_error_percent:.2f} %){', adapted' * (rows[-1]['adapted'] is not None)}"
         )
     if as_json:
         return json.dumps(rows, indent=2)
@@ -89,12 +92,36 @@ def _row(user: UserModel) -> dict[str, Any]:
     )
 
 
-def _show(user: UserModel, as_json: bool) -> str:
+def _adapted(store: UserStore, name: str) -> dict[str, Any] | None:
+    """The facts of the network that was adapted to a user."""
+    from calibration.adapted import find_adapted
+    from calibration.errors import AdaptationError
+
+    try:
+        found = find_adapted(store, name)
+    except AdaptationError as error:
+        return {"error": str(error)}
+    return None if found is None else found.facts | {"network": found.network.name}
+
+
+def _network(adapted: dict[str, Any] | None) -> str:
+    if adapted is None:
+        return "as shipped; rdr adapt fits it to this person"
+    if "error" in adapted:
+        return str(adapted["error"])
+    report = adapted.get("report", {})
+    return (
+        f"adapted ({adapted.get('licence')}), error on held-out frames {report.get('user_before')} % before, "
+        f"{report.get('user_after')} % after"
+    )
+
+
+def _show(user: UserModel, adapted: dict[str, Any] | None, as_json: bool) -> str:
     from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
     if as_json:
         ranges = zip(BLENDSHAPE_NAMES, user.ranges.rest.tolist(), user.ranges.full.tolist(), strict=True)
-        return json.dumps(_row(user) | {"ranges": {name: [rest, full] for name, rest, full in ranges}}, indent=2)
+        return json.dumps(_row(user) | {"adapted": adapted} | {"ranges": {name: [rest, full] for name, rest, full in ranges}}, indent=2)
     quality = user.quality
     low, high = quality.yaw_range_deg
     rows = {
@@ -104,6 +131,7 @@ def _show(user: UserModel, as_json: bool) -> str:
         f"frames held back {quality.held_out_error_percent:.2f} %",
         "identity": f"{quality.distance_from_mean:.2f} standard deviations from the mean face",
         "camera": f"focal length {quality.focal_length_px:.0f} px" if quality.focal_length_px else "weak perspective",
+        "network": _network(adapted),
         "shown": ", ".join(quality.shown) or "nothing that was asked for",
         "advice": "; ".join(quality.advice) or "none: this is a good calibration",
     }

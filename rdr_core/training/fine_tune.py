@@ -253,3 +253,8 @@ def _rest(network: RDR, views: Views) -> RdrOutput:
 def load_network(weights: Path) -> RDR:
     """Return the network of a checkpoint, in evaluation mode."""
     return network_from_checkpoint(load_checkpoint(weights), weights)
+
+
+def use_threads(threads: int) -> None:
+    """Bound the CPU threads of this process."""
+    torch.set_num_threads(threads)
