@@ -66,7 +66,7 @@ def person(sitter: Any, predictor: Any, weights: Path, replay: Any, teachers: Se
             session.add(_observation(shot))
     user = calibrate("sitter", model, session)
     tests = [shot for shot in sitter.shots if shot.kind == TEST]
-    learn, held = tests[: 3 * len(tests) // 4], tests[3 * len(tests) // 4 :]
+    _learn, held = tests[: 3 * len(tests) // 4], tests[3 * len(tests) // 4 :]
     face, sitting = UserFace(user, model), Sitting()
     for shot in (s for s in sitter.shots if s.kind != LIDS and s not in held):
         sitting.add(shot.image_bgr, shot.time_ns, shot.prediction)

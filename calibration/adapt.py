@@ -75,7 +75,11 @@ def need_torch() -> None:
 
 
 def labelled(
-    sitting: Sitting, predictor: Predictor, user: UserModel, model: DynamicExpressionModel, config: TeacherConfig,
+    sitting: Sitting,
+    predictor: Predictor,
+    user: UserModel,
+    model: DynamicExpressionModel,
+    config: TeacherConfig,
     progress: Callable[[float, str], object] = lambda share, text: None,
 ) -> tuple[list[tuple[UInt8, FaceLabel]], list[tuple[UInt8, FaceLabel]]]:
     """Return pictures with the teacher's labels: to learn from, and held out.

@@ -121,7 +121,10 @@ def _show(user: UserModel, adapted: dict[str, Any] | None, as_json: bool) -> str
 
     if as_json:
         ranges = zip(BLENDSHAPE_NAMES, user.ranges.rest.tolist(), user.ranges.full.tolist(), strict=True)
-        return json.dumps(_row(user) | {"adapted": adapted} | {"ranges": {name: [rest, full] for name, rest, full in ranges}}, indent=2)
+        return json.dumps(
+            _row(user) | {"adapted": adapted} | {"ranges": {name: [rest, full] for name, rest, full in ranges}},
+            indent=2,
+        )
     quality = user.quality
     low, high = quality.yaw_range_deg
     rows = {

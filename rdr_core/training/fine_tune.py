@@ -160,7 +160,9 @@ class FineTuning:
             optimizer.step()
             if (step + 1) % c.every == 0 or step + 1 == c.steps:
                 waited = 0 if self._look() else waited + 1
-            self._progress((step + 1) / c.steps, f"held-out error {self.after.user:.2f} %, {self.before.user:.2f} before")
+            self._progress(
+                (step + 1) / c.steps, f"held-out error {self.after.user:.2f} %, {self.before.user:.2f} before"
+            )
         return self.after
 
     def save(self, path: Path, base: Path, info: dict[str, object]) -> None:
@@ -184,22 +186,28 @@ class FineTuning:
             for views, count in ((self._user, self.config.batch_size - old), (self._replay, old))
         ]
         target = Batch(*(torch.cat([getattr(p.target, f.name) for p in parts]) for f in fields(Batch)))
-        return Views(*(torch.cat([getattr(p, name) for p in parts]) for name in ("pool5", "feature_map")), target)
+        return Views(torch.cat([p.pool5 for p in parts]), torch.cat([p.feature_map for p in parts]), target)
 
     def _views(self, pictures: Sequence[Picture], views: int, augment: AugmentConfig, seed: int, what: str) -> Views:
         if not pictures:
             raise ConfigError(f"fine-tuning needs pictures, got none: {what}")
         size, rows = self.network.crop_size, len(pictures) * views
         sampler = Sampler(
-            [(Pictures(pictures), 1.0)], [], augment, crop_size=size, batch_size=16, no_face=0, seed=self.config.seed + seed
+            [(Pictures(pictures), 1.0)],
+            [],
+            augment,
+            crop_size=size,
+            batch_size=16,
+            no_face=0,
+            seed=self.config.seed + seed,
         )
         found: list[Views] = []
         for number in range(-(-rows // 16)):
             found.append(self._through_trunk(sampler.batch(number)))
             self._progress(0, f"{what}: {min(16 * number + 16, rows)} of {rows} views")
         target = Batch(*(torch.cat([getattr(v.target, f.name) for v in found]) for f in fields(Batch)))
-        both = (torch.cat([getattr(v, name) for v in found]) for name in ("pool5", "feature_map"))
-        return Views(*both, target)
+        pool5, feature_map = torch.cat([v.pool5 for v in found]), torch.cat([v.feature_map for v in found])
+        return Views(pool5, feature_map, target)
 
     @torch.no_grad()
     def _through_trunk(self, batch: Batch) -> Views:

@@ -37,8 +37,10 @@ def test_the_new_network_takes_the_place_of_the_former(store: UserStore) -> None
     first = find_adapted(store, "anna")
     _save(store)
     second = find_adapted(store, "anna")
-    assert first is not None and second is not None
-    assert second.problem(store, "anna", BASE) == "" and not first.network.exists()
+    assert first is not None
+    assert second is not None
+    assert second.problem(store, "anna", BASE) == ""
+    assert not first.network.exists()
     assert len(list(store.folder.glob("anna.adapted-*"))) == 2
     assert store.names() == ["anna"]
 
@@ -53,7 +55,8 @@ def test_an_end_meanwhile_leaves_the_former(store: UserStore) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         _save(store, killed)
-    assert find_adapted(store, "anna") == before and before is not None
+    assert find_adapted(store, "anna") == before
+    assert before is not None
     assert before.problem(store, "anna", BASE) == ""
     assert len(list(store.folder.glob("anna.adapted-*"))) == 2
 
@@ -65,7 +68,8 @@ def test_it_is_of_one_calibration_and_one_network(store: UserStore) -> None:
     assert "another network" in found.problem(store, "anna", "c" * 64)
     store.path("anna").write_bytes(b"another face")
     assert "calibrated anew" in found.problem(store, "anna", BASE)
-    assert forget_adapted(store, "anna") and find_adapted(store, "anna") is None
+    assert forget_adapted(store, "anna")
+    assert find_adapted(store, "anna") is None
     assert not list(store.folder.glob("anna.adapted*"))
 
 
@@ -95,8 +99,10 @@ def test_a_sitting_is_bounded_and_its_parts_lie_apart_in_time() -> None:
     for frame in range(1000):
         sitting.add(picture, frame * 40_000_000, _prediction(0))
     sitting.add(picture, 10**12, _prediction(0, confidence=0.2))
-    assert len(sitting.seen) == 1000 and 30 <= len(sitting.kept) <= 60
+    assert len(sitting.seen) == 1000
+    assert 30 <= len(sitting.kept) <= 60
     learn, held = sitting.split()
     times = np.array([sitting.seen[kept.at].time_ns for kept in sitting.kept])
-    assert len(held) >= 6 and len(learn) > 2 * len(held)
+    assert len(held) >= 6
+    assert len(learn) > 2 * len(held)
     assert np.abs(times[learn][:, None] - times[held]).min() >= 0.5e9
