@@ -132,7 +132,8 @@ def _percent(show: Callable[[int, str], None]) -> Callable[[float, str], None]:
 
 def _tell(report: AdaptReport, user: str) -> None:
     _say(
-        f"{user}: {report.frames} frames, {report.held_out} held out. Against the teacher's landmarks there {report.user_before:.2f} % of "
+        f"{user}: {report.frames} frames, {report.held_out} held out. Landmarks there, against the teacher's, "
+        f"{report.user_before:.2f} % of "
         f"the face box before, {report.user_after:.2f} % after; other people {report.replay_before:.2f} %, "
         f"{report.replay_after:.2f} %"
     )
