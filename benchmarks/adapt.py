@@ -106,7 +106,7 @@ def clip(path: Path, predictor: Any, weights: Path, replay: Any, frames: int) ->
     with tempfile.TemporaryDirectory() as folder:
         tuning.save(Path(folder) / "a.safetensors", weights, {})
         adapted = RDRPredictor(Path(folder) / "a.safetensors")
-    found: dict[str, Any] = {"frames": len(shown), "measured_on": len(shown) - cut, "kept": report.better}
+    found: dict[str, Any] = {"clip_frames": len(shown), "measured_on": len(shown) - cut, "kept": report.better}
     runs = {"network": predictor, "user": UserPredictor(predictor, UserFace(user, model)),
             "adapted": UserPredictor(adapted, UserFace(user, model))}  # fmt: skip
     for name, run in runs.items():

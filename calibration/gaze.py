@@ -132,7 +132,8 @@ def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball, dir
     use = inside & (ball > 0.02)
     if use.sum() < 12:
         return np.zeros(len(directions))
-    seen = cv2.remap(image, at[use][None], np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+    x, y = np.ascontiguousarray(at[use].T)[:, None]
+    seen = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     surface = np.concatenate([grid[use] / eye.radius_cm, np.sqrt(ball[use])[:, None]], axis=1)
     return _likeness(seen.astype(np.float64).mean(axis=1), surface @ (turn @ directions.T))
 

@@ -160,7 +160,9 @@ class UserFace:
         closed = float(alpha_exp[_LIDS].mean())
         if before is not None:  # lids on their way hide more than their place says
             closed += _BLINKING * abs(closed - float(before[_LIDS].mean()))
-        seen = look(image_bgr, camera, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)
+        # by the network's rotation: the fitted one makes up for what is wrong with the identity, and gaze would pay
+        said = replace(camera, euler_rad=np.asarray(prediction.pose.euler_rad, np.float64))
+        seen = look(image_bgr, said, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)
         return np.where(GAZE_SHAPES, seen, alpha_exp).astype(np.float32)
 
 

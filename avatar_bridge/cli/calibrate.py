@@ -23,7 +23,7 @@ def calibrate(
     source: str = "0",
     seconds: float | None = None,
     patience: float = 8.0,
-    window: bool | None = None,
+    window: Literal["auto", "always", "never"] = "auto",
     camera: Literal["auto", "weak"] = "auto",
     folder: Path | None = None,
     preset: Literal["live", "paper"] = "live",
@@ -45,8 +45,7 @@ def calibrate(
         source: Camera number, video file, or folder of pictures.
         seconds: End the session after this long, with what was shown by then.
         patience: Seconds after which a pose that was not held is asked for again.
-        window: Show the camera's picture with the prompts; default: where there is a display and the source is a
-            camera.
+        window: Show the picture with the prompts in it; auto: where there is a display and the source is a camera.
         camera: auto: find the focal length where the face is so near that it matters; weak: assume that it is far.
         folder: Where user models are; default: the user's data folder.
         preset: Which of the shipped networks.
@@ -83,17 +82,17 @@ def calibrate(
     _say(f"wrote {path}; use it with rdr track --user {user}")
 
 
-def _window_wanted(asked: bool | None, video: FrameSource) -> bool:
+def _window_wanted(asked: str, video: FrameSource) -> bool:
     """Whether to open a window; AvatarError where it was asked for and there is no display."""
     from avatar_bridge.errors import AvatarError
     from avatar_bridge.preview.window import check_display
 
-    if asked is False or (asked is None and not video.is_live):
+    if asked == "never" or (asked == "auto" and not video.is_live):
         return False
     try:
         check_display()
     except AvatarError:
-        if asked:
+        if asked == "always":
             raise
         return False
     return True
