@@ -145,6 +145,7 @@ def default_avatar() -> Avatar:
     return Avatar.of_model(default_face_model(), load_skin())
 
 
+@lru_cache(maxsize=1)
 def load_skin() -> UInt8:
     """Return the shipped texture, (H, W, 3) RGB."""
     content = (files("rdr_core") / "assets" / SKIN).read_bytes()

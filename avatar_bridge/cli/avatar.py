@@ -22,6 +22,7 @@ def avatar(
     out: Path = Path("out/avatar.glb"),
     format: Literal["glb"] = "glb",
     names: Literal["facewarehouse", "arkit"] = "facewarehouse",
+    user: str | None = None,
 ) -> None:
     """Draw the avatar's neutral face and its 46 expressions on a labelled sheet, or export it for other programs.
 
@@ -29,6 +30,7 @@ def avatar(
         rdr avatar
         rdr avatar --sheet out/turned.png --yaw 40
         rdr avatar export --format glb --out out/avatar.glb
+        rdr avatar export --user anna --out out/anna.glb
 
     Args:
         action: sheet: the picture; export: the avatar at rest as a file, which the Blender add-on opens.
@@ -39,23 +41,28 @@ def avatar(
         out: The file to export to.
         format: glb: glTF 2.0, with a morph target for each shape.
         names: Whose shapes: facewarehouse (46) or arkit (52).
+        user: With export: whose face it has, as calibrated with rdr calibrate; default: the mean face.
     """
     if action == "export":
-        _export(out, format, names)
+        _export(out, format, names, user)
+    elif user is not None:
+        raise AvatarError("--user is for rdr avatar export")
     else:
         _draw(sheet, identities, size, yaw)
 
 
-def _export(out: Path, format: str, names: str) -> None:
+def _export(out: Path, format: str, names: str, user: str | None) -> None:
     if out.suffix.lower() != f".{format}":
         raise AvatarError(f"--out must end in .{format}, got {out.name}")
     from avatar_bridge.convert.gltf import write_avatar_glb
     from avatar_bridge.mapping_file import load_preset
+    from avatar_bridge.user import user_avatar
+    from calibration.store import UserStore
     from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
     shapes = BLENDSHAPE_NAMES if names == "facewarehouse" else load_preset(names).targets
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_avatar_glb(out, shapes)
+    write_avatar_glb(out, shapes, None if user is None else user_avatar(UserStore().load(user)))
     print(f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB, {len(shapes)} shapes of {names}")
 
 

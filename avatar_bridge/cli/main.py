@@ -18,6 +18,9 @@ from rdr_core.errors import RdrError
 COMMANDS: Final = {
     "demo": "avatar_bridge.cli.demo:demo",
     "track": "avatar_bridge.cli.track:track",
+    "calibrate": "avatar_bridge.cli.calibrate:calibrate",
+    "adapt": "avatar_bridge.cli.adapt:adapt",
+    "users": "avatar_bridge.cli.users:users",
     "preview": "avatar_bridge.cli.preview:preview",
     "record": "avatar_bridge.cli.record:record",
     "takes": "avatar_bridge.cli.takes:takes",
@@ -39,6 +42,9 @@ COMMANDS: Final = {
 SUMMARIES: Final = {
     "demo": "show everything on a photograph and a rendered clip; no camera needed",
     "track": "follow faces of a camera, video or folder and stream them",
+    "calibrate": "learn a person's face, for steadier tracking of it",
+    "adapt": "fit the network to one calibrated person, with videos of them",
+    "users": "list, show, export or delete the people who were calibrated",
     "preview": "show the avatar that a stream drives, in a window or as a video",
     "record": "write a stream to a take (MCAP)",
     "takes": "list takes, show what is in one, repair those that were cut off",

@@ -54,7 +54,8 @@ _MOST_SHOWN: Final = 50
 """Of more videos the table shows only those with which something is wrong."""
 _MOST_NAMED: Final = 20
 _UNDERSTOOD: Final = frozenset(
-    ("sources", "offline", "smoothing", "max_faces", "fast", "preset", "weights", "threads", "precision")
+    ("sources", "offline", "smoothing", "user", "adapted", "max_faces", "fast")
+    + ("preset", "weights", "threads", "precision")
 )
 
 
@@ -67,10 +68,14 @@ def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> Non
     from avatar_bridge.offline.folder import left_of
     from avatar_bridge.offline.summary import write_summary
     from avatar_bridge.offline.task import find_tasks
+    from avatar_bridge.user import network_of_user
 
     _refuse_live_options(given, command)
     options: OfflineOptions = given["offline"]
-    own = {name: given[name] for name in ("preset", "weights", "smoothing", "max_faces", "threads", "precision")}
+    own = {
+        name: given[name] for name in ("preset", "weights", "smoothing", "user", "max_faces", "threads", "precision")
+    }
+    own["weights"] = network_of_user(own["user"], own["preset"], own["weights"], given["adapted"])
     config = OfflineConfig(**own, sound=options.sound, overlays=options.overlays)
     out = options.out.expanduser()
     tasks = find_tasks(given["sources"], out)

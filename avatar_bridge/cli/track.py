@@ -35,6 +35,9 @@ def track(
     record: Path | None = None,
     overlay: Path | None = None,
     smoothing: str = "normal",
+    user: str | None = None,
+    online: bool = False,
+    adapted: bool = True,
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
@@ -51,6 +54,8 @@ def track(
         rdr track clip.mp4 --overlay out/clip_overlay.mp4 --record out/clip.mcap
         rdr track photos/ --no-publish --fast --overlay out/photos.mp4
         rdr track 0 --smoothing strong,eyes=light
+        rdr track 0 --user anna
+        rdr track 0 --user anna --online
         rdr track front=0 left=1
         rdr track shoot/ --offline --out shoot_takes
 
@@ -66,6 +71,9 @@ def track(
         overlay: Also write a video with landmarks, mesh, axes and bars drawn in (.mp4).
         smoothing: off, light, normal or strong; for a region of its own REGION=LEVEL, as in normal,eyes=light.
             Regions: brows, eyes, mouth, jaw, head, landmarks; rdr filters shows what each does.
+        user: Whose face it is, as calibrated with rdr calibrate: their own shape, face at rest and range.
+        online: With --user: refine the user's face meanwhile, and keep that at the end.
+        adapted: With --user: use the network that rdr adapt fitted to this person, where there is one.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
@@ -95,6 +103,7 @@ def track(
     from avatar_bridge.recording.run_takes import RunTakes
     from avatar_bridge.service import TrackService
     from avatar_bridge.smoothing import FaceSmoother
+    from avatar_bridge.user import network_of_user, of_user, save_refined
     from avatar_bridge.video_writer import VideoWriter
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
@@ -103,17 +112,17 @@ def track(
 
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
-    tracker = FaceTracker(
-        load_predictor(preset, weights, threads, precision), FaceDetector(threads), TrackerConfig(max_faces=max_faces)
-    )
+    weights = network_of_user(user, preset, weights, adapted)
+    predictor = of_user(load_predictor(preset, weights, threads, precision), user, max_faces, online)
+    tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
     drawn: LiveVideo | None = None
     with ExitStack() as stack:
         video = stack.enter_context(open_source(source, lasting=True))
         keys = sender_keys(endpoint, insecure) if publish else None
         publisher = stack.enter_context(Publisher(endpoint, curve=keys, insecure=insecure)) if publish else None
         hello = publisher.hello if publisher else Hello(session="file")
-        hello = replace(hello, rate_hz=video.rate_hz, faces=max_faces, source=name)
-        facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth)
+        hello = replace(hello, rate_hz=video.rate_hz, faces=max_faces, source=name, user=user)
+        facts = facts_of_run(video, find_network(preset, weights), smoothing, smooth, user)
         run_takes = stack.enter_context(RunTakes(takes, hello.session, video.name, facts, complain))
         if overlay:
             overlay.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +130,7 @@ def track(
         if record:
             run_takes.start(record)
         service = TrackService(
-            video, Pipeline(tracker, FaceSmoother(smooth), hello.session), run_takes, hello, publisher
+            video, Pipeline(tracker, FaceSmoother(smooth), hello.session, user), run_takes, hello, publisher
         )
         if publisher:
             publisher.describe(hello)
@@ -140,6 +149,8 @@ def track(
                 drawn.write(image, picture.captured.capture_time_ns)
             show(1, f"{service.statistics.late()}; {len(picture.faces)} face(s)")
     print(service.statistics)
+    if refined := save_refined(predictor):
+        print(f"refined {user}: wrote {refined}")
     say_outcome(run_takes, overlay, drawn is None or drawn.error is None, smoothing, video.rate_hz)
 
 

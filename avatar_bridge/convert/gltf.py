@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_bridge.avatar import Avatar
 from avatar_bridge.convert.rig import MorphMesh, Motion, motion_of, rig_of
 from avatar_bridge.errors import ConvertError
 from avatar_bridge.tracks import FaceTrack
@@ -40,10 +41,11 @@ def write_glb(path: Path, track: FaceTrack, face: FaceTrack) -> None:
         temporary.write_bytes(content)
 
 
-def write_avatar_glb(path: Path, names: tuple[str, ...]) -> None:
-    """Write the avatar at rest, to be driven elsewhere: targets of these names, FaceWarehouse's or ARKit's."""
+def write_avatar_glb(path: Path, names: tuple[str, ...], avatar: Avatar | None = None) -> None:
+    """Write an avatar (None: the default one) at rest, to be driven elsewhere: targets of these names, FaceWarehouse's
+    or ARKit's."""
     scene = _Scene()
-    scene.add_head(rig_of(names))
+    scene.add_head(rig_of(names, avatar))
     content = scene.glb()
     with whole_file(path) as temporary:
         temporary.write_bytes(content)

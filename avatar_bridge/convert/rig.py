@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_bridge.avatar import SKIN, Part, default_avatar
+from avatar_bridge.avatar import SKIN, Avatar, Part, default_avatar, load_skin
 from avatar_bridge.errors import ConvertError
 from avatar_bridge.mapping_file import load_preset
 from avatar_bridge.resample import same_sign
@@ -78,16 +78,17 @@ class Motion:
     """EyeLeft and EyeRight -> (T, 4) as `head`, within the head."""
 
 
-def rig_of(names: tuple[str, ...]) -> tuple[MorphMesh, ...]:
-    """Return the default avatar with targets of these names: FaceWarehouse's or ARKit's."""
+def rig_of(names: tuple[str, ...], avatar: Avatar | None = None) -> tuple[MorphMesh, ...]:
+    """Return an avatar, by default the default one, with targets of these names: FaceWarehouse's or ARKit's."""
     if names == BLENDSHAPE_NAMES:
         shapes = {name: (name, 0) for name in names}
     elif names == load_preset("arkit").targets:
         shapes = _arkit_shapes()
     else:
         raise ConvertError("the avatar has the shapes of FaceWarehouse or ARKit: take --names facewarehouse or arkit")
-    skin, left, right, mouth = _in_order(default_avatar().parts)
-    skin_file = (files("rdr_core") / "assets" / SKIN).read_bytes()
+    skin, left, right, mouth = _in_order((avatar or default_avatar()).parts)
+    shipped = avatar is None or skin.texture is load_skin()
+    skin_file = (files("rdr_core") / "assets" / SKIN).read_bytes() if shipped else _jpeg(skin.texture)
     return (
         _mesh("Skin", skin, shapes, skin_file),
         _mesh("EyeLeft", left, {}, _png(left.texture)),
@@ -154,6 +155,10 @@ def _targets(part: Part, shapes: Mapping[str, tuple[str, int]]) -> dict[str, Flo
         if not still.all():
             targets[name] = np.where(still[:, None], 0, offsets).astype(np.float32)
     return targets
+
+
+def _jpeg(texture: Any) -> bytes:
+    return bytes(cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1])
 
 
 def _png(texture: Any) -> bytes:

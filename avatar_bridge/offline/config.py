@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from avatar_bridge.config import SmoothingConfig
+from avatar_bridge.user import user_sha256
 from rdr_core import __version__
 from rdr_core.inference.precision import Precision
 from rdr_core.inference.tracker import TrackerConfig
@@ -25,6 +26,8 @@ class OfflineConfig:
     """research or open (their licence), or a network of the user's own."""
     smoothing: str = "normal"
     """As `SmoothingConfig.of` takes it."""
+    user: str | None = None
+    """Whose face it is, as calibrated; None: anybody's."""
     max_faces: int = 1
     """How many faces are followed."""
     sound: bool = True
@@ -48,16 +51,18 @@ class OfflineConfig:
         return find_network(self.preset, self.weights)
 
     def fingerprint(self) -> str:
-        """Name the outcome: the same program, network and settings, and only those, give the same.
+        """Name the outcome: the same program, network, user model and settings, and only those, give the same.
 
         Raises:
             AssetError: the network is not there.
+            UserModelError: no such user.
         """
         settings = {
             "version": __version__,
             "network": network_sha256(self.network),
             "filters": asdict(SmoothingConfig.of(self.smoothing)),
             "precision": self.precision,
+            "user": None if self.user is None else user_sha256(self.user),
             "max_faces": self.max_faces,
             "sound": self.sound,
             "overlays": self.overlays,

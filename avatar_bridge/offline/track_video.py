@@ -24,6 +24,7 @@ from avatar_bridge.recording import Recorder
 from avatar_bridge.recording.facts import facts_of_run
 from avatar_bridge.recording.recorder import TAKE_SUFFIX
 from avatar_bridge.smoothing import FaceSmoother
+from avatar_bridge.user import of_user
 from avatar_bridge.video_writer import VideoWriter
 from rdr_core.data.engines import report
 from rdr_core.errors import AssetError, RdrError
@@ -47,7 +48,8 @@ def track_video(task: VideoTask, config: OfflineConfig, fingerprint: str) -> Rec
     """
     if fingerprint != _fingerprint(config):
         raise AssetError(
-            "the machine that tracks has another version of the program or another network: install the same everywhere"
+            "the machine that tracks has another version of the program, another network or another model of the user: "
+            "install the same everywhere"
         )
     empty = Receipt(name=task.name, video=str(task.video), fingerprint=fingerprint)
     try:
@@ -118,7 +120,8 @@ def _sound_s(task: VideoTask, trouble: list[str]) -> float:
 
 
 def _recorder(task: VideoTask, config: OfflineConfig, source: VideoSource) -> Recorder:
-    facts = facts_of_run(source, config.network, config.smoothing, SmoothingConfig.of(config.smoothing))
+    smoothing = SmoothingConfig.of(config.smoothing)
+    facts = facts_of_run(source, config.network, config.smoothing, smoothing, config.user)
     return Recorder(_made(task, TAKE_SUFFIX), SESSION, source=source.name, facts=facts)
 
 
@@ -127,7 +130,7 @@ def _tracked(source: VideoSource, config: OfflineConfig, trouble: list[str]) -> 
     predictor, detector = _network(config)
     tracker = FaceTracker(predictor, detector, TrackerConfig(max_faces=config.max_faces))
     smoother = FaceSmoother(SmoothingConfig.of(config.smoothing))
-    return track_pictures(_readable(source, trouble), tracker, smoother, SESSION)
+    return track_pictures(_readable(source, trouble), tracker, smoother, SESSION, config.user)
 
 
 def _readable(source: VideoSource, trouble: list[str]) -> Iterator[CapturedFrame]:
@@ -202,7 +205,8 @@ def _said(error: Exception, task: VideoTask) -> str:
 @lru_cache(maxsize=1)
 def _network(config: OfflineConfig) -> tuple[Predictor, Detector]:
     """Load what every video of a process needs once."""
-    return load_predictor(config.preset, config.weights, config.threads, config.precision), FaceDetector(config.threads)
+    predictor = load_predictor(config.preset, config.weights, config.threads, config.precision)
+    return of_user(predictor, config.user, config.max_faces), FaceDetector(config.threads)
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ _SPAN_DEG: Final = 60.0
 """Angle from the gaze axis at the rim of the texture; farther back the rim's colour goes on."""
 _IRIS_DEG, _PUPIL_DEG = 23.0, 9.5
 _PUPIL_BRIGHTNESS: Final = 0.1  # only pupils are as dark among the accessories' colours
-_UP_DEG, _DOWN_DEG, _SIDE_DEG = 25.0, 30.0, 35.0
+GAZE_DEG: Final = {"up": 25.0, "down": 30.0, "side": 35.0}
 """How far the coefficients 1 turn an eye: as far as the lids of the face model follow."""
 
 
@@ -48,8 +48,8 @@ def gaze_rotation(alpha_exp: Float32, is_left: bool) -> np.ndarray:
     up, down, inward, outward = (
         float(alpha_exp[BLENDSHAPE_NAMES.index(f"EyeLook{way}_{side}")]) for way in ("Up", "Down", "In", "Out")
     )
-    yaw_deg = _SIDE_DEG * (outward - inward) * (1 if is_left else -1)  # the left eye turns outward to +x
-    return matrix_from_euler(np.radians([_UP_DEG * up - _DOWN_DEG * down, yaw_deg, 0.0]))
+    yaw_deg = GAZE_DEG["side"] * (outward - inward) * (1 if is_left else -1)  # the left eye turns outward to +x
+    return matrix_from_euler(np.radians([GAZE_DEG["up"] * up - GAZE_DEG["down"] * down, yaw_deg, 0.0]))
 
 
 def find_eyeballs(accessories: Accessories) -> list[np.ndarray]:

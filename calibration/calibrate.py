@@ -1,0 +1,112 @@
+"""From what a session saw to a user model: identity, ranges, and how good both are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+import numpy as np
+
+from calibration.focal import fit_with_focal
+from calibration.identity import IdentityConfig, PersonFit, fit_person
+from calibration.observation import Observation
+from calibration.poses import POSES
+from calibration.quality import QualityReport
+from calibration.ranges import Ranges, ranges_of
+from calibration.session import CalibrationSession
+from calibration.user_model import UserModel
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.types import Float32
+
+CameraModel = Literal["auto", "weak"]
+"""auto: a focal length is searched and kept where it explains the frames better; weak: weak perspective."""
+_COUNTS: Final = 0.5
+"""A frame of less weight was left out."""
+
+
+def calibrate(
+    name: str,
+    model: DynamicExpressionModel,
+    session: CalibrationSession,
+    camera: CameraModel = "auto",
+    config: IdentityConfig | None = None,
+    say: Callable[[str], object] = lambda text: None,
+) -> UserModel:
+    """Make the user model of a finished session. `say` is told what is being done.
+
+    Raises:
+        SessionError: too little was seen of a face.
+    """
+    session.finish()
+    frames = session.selection.frames
+    say(f"fitting one identity to {len(frames)} frames")
+    fit = fit_frames(model, frames, camera, config)
+    say("comparing with the mean face and with frames that were held back")
+    quality = _quality(model, frames, fit, session, config)
+    return UserModel.of_identity(name, model, fit.alpha_id, session_ranges(session), quality)
+
+
+def fit_frames(
+    model: DynamicExpressionModel,
+    frames: Sequence[Observation],
+    camera: CameraModel = "auto",
+    config: IdentityConfig | None = None,
+) -> PersonFit:
+    """Fit one identity to observations."""
+    landmarks, trust = _landmarks(frames)
+    if camera == "weak":
+        return fit_person(model, landmarks, trust, config)
+    return fit_with_focal(model, landmarks, trust, config)
+
+
+def session_ranges(session: CalibrationSession) -> Ranges:
+    """Measure rest and full strength from what was held."""
+    if not session.at_rest:
+        return Ranges.whole()
+    held = {
+        shape: np.stack([frame.alpha_exp for frame in session.held[pose.key]])
+        for pose in POSES
+        for shape in pose.shapes
+        if pose.key in session.held
+    }
+    return ranges_of(np.stack([frame.alpha_exp for frame in session.at_rest]), held)
+
+
+def _landmarks(frames: Sequence[Observation]) -> tuple[Float32, Float32]:
+    return np.stack([frame.landmarks_px for frame in frames]), np.array([frame.confidence for frame in frames])
+
+
+def _quality(
+    model: DynamicExpressionModel,
+    frames: Sequence[Observation],
+    fit: PersonFit,
+    session: CalibrationSession,
+    config: IdentityConfig | None,
+) -> QualityReport:
+    landmarks, trust = _landmarks(frames)
+    mean_face = fit_person(model, landmarks, trust, config, fit.focal_px, alpha_id=model.identity_mean)
+    held_out = _held_out_error(model, landmarks, trust, fit, config)
+    away = (fit.alpha_id - model.identity_mean) / model.identity_std
+    yaws = [frame.yaw_deg for frame in frames]
+    return QualityReport(
+        frames=len(frames),
+        left_out=int((fit.weights < _COUNTS).sum()),
+        yaw_range_deg=(round(min(yaws), 1), round(max(yaws), 1)),
+        error_percent=round(100 * float(np.median(fit.errors)), 3),
+        mean_face_error_percent=round(100 * float(np.median(mean_face.errors)), 3),
+        held_out_error_percent=round(100 * held_out, 3),
+        distance_from_mean=round(float(np.sqrt(np.mean(away**2))), 3),
+        focal_length_px=None if fit.focal_px is None else round(fit.focal_px, 1),
+        shown=tuple(session.shown),
+        missed=tuple(session.missed),
+    )
+
+
+def _held_out_error(
+    model: DynamicExpressionModel, landmarks: Float32, trust: Float32, fit: PersonFit, config: IdentityConfig | None
+) -> float:
+    """Fit every other frame, and see how well that identity explains the rest: the test against overfitting."""
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    half = fit_person(model, landmarks[even], trust[even], config, fit.focal_px)
+    rest = fit_person(model, landmarks[odd], trust[odd], config, fit.focal_px, alpha_id=half.alpha_id)
+    return float(np.median(rest.errors))

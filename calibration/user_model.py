@@ -1,0 +1,216 @@
+"""UserModel: everything that tracking knows of one person, in one file.
+
+The file is an npz without pickles that also holds about.json, so that arrays and facts are replaced together.
+
+N: vertices of the mesh.  n: vertices of the landmark subset.  I: identity dimensions.  E: expressions (46).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from calibration.errors import CalibrationError, UserModelError
+from calibration.quality import QualityReport
+from calibration.ranges import Ranges
+from rdr_core.atomic import whole_file
+from rdr_core.errors import RdrError
+from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.types import Float32
+
+SCHEMA_VERSION: Final = 1
+"""Of the file; a newer one is refused, not guessed at."""
+ABOUT: Final = "about.json"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_MAX_BYTES: Final = 256 << 20
+_MAX_MEMBER_BYTES: Final = 64 << 20
+_BROKEN: Final = (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error)
+
+
+def check_name(name: str) -> str:
+    """Return a user's name; UserModelError where it cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise UserModelError(f"a user's name must be 1 to 64 letters, digits, - or _, got {name!r:.80}")
+    return name
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UserModel:
+    """One person's face."""
+
+    name: str
+    """1 to 64 letters, digits, - or _."""
+    face_model: str
+    """`fingerprint` of the face model that alpha_id belongs to."""
+    alpha_id: Float32
+    """(I,) identity."""
+    subset_neutral: Float32
+    """(n, 3) neutral face, vertices of the landmark subset, cm; slice 0 of B, Eq. (2)."""
+    subset_offsets: Float32
+    """(E, n, 3) offsets of the expressions from it, cm."""
+    mesh_neutral: Float32
+    """(N, 3) the same of the whole mesh, cm."""
+    mesh_offsets: Float32
+    """(E, N, 3) cm, kept as half floats."""
+    ranges: Ranges
+    """Rest and full strength of the coefficients."""
+    quality: QualityReport
+    created_unix_ns: int = field(default_factory=time.time_ns)
+    """When it was calibrated, ns since the epoch."""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        n_exp, n = N_EXPRESSIONS, self.subset_neutral.shape[0]
+        mesh = self.mesh_neutral.shape[0]
+        shapes = {
+            "subset_neutral": (n, 3),
+            "subset_offsets": (n_exp, n, 3),
+            "mesh_neutral": (mesh, 3),
+            "mesh_offsets": (n_exp, mesh, 3),
+        }
+        for name, expected in shapes.items():
+            if getattr(self, name).shape != expected:
+                raise UserModelError(f"{self.name}: {name} must be {expected}, got {getattr(self, name).shape}")
+        if self.alpha_id.ndim != 1 or not all(np.isfinite(getattr(self, name)).all() for name in ("alpha_id", *shapes)):
+            raise UserModelError(f"{self.name}: identity and blendshapes must be finite numbers")
+
+    @classmethod
+    def of_identity(
+        cls, name: str, model: DynamicExpressionModel, alpha_id: Float32, ranges: Ranges, quality: QualityReport
+    ) -> UserModel:
+        """Make the user model of an identity (I,): B by Eq. (2), once and for all."""
+        alpha_id = np.asarray(alpha_id, np.float32)
+        if alpha_id.shape != (model.n_identity,):
+            raise UserModelError(f"{name}: alpha_id must have {model.n_identity} entries, got {alpha_id.shape}")
+        neutral, offsets = model.landmark_tensor.contract_identity(alpha_id)
+        mesh_neutral, mesh_offsets = model.blendshapes(alpha_id)
+        return cls(
+            name=name,
+            face_model=fingerprint(model),
+            alpha_id=alpha_id,
+            subset_neutral=neutral.astype(np.float32),
+            subset_offsets=offsets.astype(np.float32),
+            mesh_neutral=mesh_neutral.astype(np.float32),
+            mesh_offsets=mesh_offsets.astype(np.float16),
+            ranges=ranges,
+            quality=quality,
+        )
+
+    def check_face_model(self, model: DynamicExpressionModel) -> None:
+        """UserModelError unless it was made with this face model."""
+        if self.face_model != fingerprint(model):
+            raise UserModelError(
+                f"{self.name} was calibrated with another face model: calibrate again with rdr calibrate "
+                f"--user {self.name}"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the file; it appears, in place of the old one, only when it is whole and on the disk."""
+        about = {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "created_unix_ns": self.created_unix_ns,
+            "face_model": self.face_model,
+            "quality": self.quality.as_dict(),
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {"rest": self.ranges.rest, "full": self.ranges.full}
+        with whole_file(path) as temporary:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(ABOUT, json.dumps(about, indent=1))
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+
+
+_ARRAYS: Final = ("alpha_id", "subset_neutral", "subset_offsets", "mesh_neutral", "mesh_offsets")
+_DTYPES: Final[dict[str, type]] = {"mesh_offsets": np.float16}
+
+
+def load_user_model(path: Path) -> UserModel:
+    """Read what `UserModel.save` wrote.
+
+    Raises:
+        UserModelError: it is not there, damaged, or of a newer program.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"{path.stat().st_size} bytes are too many")
+        about, arrays = _read(path)
+        version = about["schema_version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"version {version!r:.20}")
+        if version > SCHEMA_VERSION:
+            raise UserModelError(
+                f"{path}: user model of version {version}, this program reads up to {SCHEMA_VERSION}: install a newer "
+                "program, or calibrate again"
+            )
+        return _from(about, arrays)
+    except FileNotFoundError:
+        raise UserModelError(f"{path}: no such user model; make one with rdr calibrate --user NAME") from None
+    except UserModelError:
+        raise
+    except (*_BROKEN, CalibrationError, RdrError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise UserModelError(
+            f"{path}: not a whole user model ({reason}); delete it and calibrate again, or bring back a copy"
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    with zipfile.ZipFile(path) as archive:
+        if any(member.file_size > _MAX_MEMBER_BYTES for member in archive.infolist()):
+            raise ValueError("a part is too large")
+        about = json.loads(archive.read(ABOUT))
+        if not isinstance(about, dict):
+            raise ValueError(f"{ABOUT} is no object")
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in (*_ARRAYS, "rest", "full") if name in archive.files}
+    return about, arrays
+
+
+def _from(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> UserModel:
+    for name, values in arrays.items():
+        if values.dtype != _DTYPES.get(name, np.float32):
+            raise ValueError(f"{name} is {values.dtype}")
+    return UserModel(
+        name=str(about["name"]),
+        face_model=str(about["face_model"]),
+        created_unix_ns=int(about["created_unix_ns"]),
+        ranges=Ranges(arrays["rest"], arrays["full"]),
+        quality=QualityReport.from_dict(about["quality"]),
+        **{name: arrays[name] for name in _ARRAYS},
+    )
+
+
+def fingerprint(model: DynamicExpressionModel) -> str:
+    """Name a face model: equal for equal C_B, topology and prior; 16 hexadecimal digits."""
+    return _fingerprint(model)
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(model: DynamicExpressionModel) -> str:
+    digest = hashlib.sha256()
+    for values in (
+        model.tensor.core,
+        model.tensor.vertex_factor,
+        model.identity_mean,
+        model.identity_std,
+        model.topology.subset,
+        model.topology.triangles,
+    ):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,93 @@
+"""Gaze from drawn eyes: the direction that was drawn comes back, closed lids hide it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.gaze import GAZE_SHAPES, eyeballs_of, look
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.fitting.pose import Camera
+from rdr_core.geometry.rotation import matrix_from_euler
+from rdr_core.types import Float32, UInt8
+
+SCALE = 30.0
+CENTER = np.array([320.0, 240.0])
+NOBODY_SAYS = np.zeros(46, np.float32)
+
+
+def value(alpha_exp: Float32, name: str) -> float:
+    return float(alpha_exp[BLENDSHAPE_NAMES.index(name)])
+
+
+def drawn(model: DynamicExpressionModel, yaw_deg: float, pitch_deg: float, camera: Camera) -> tuple[UInt8, Float32]:
+    """Return a picture of two eyes that look somewhere, and landmarks."""
+    picture = np.full((480, 640, 3), 150, np.uint8)
+    points = camera.project(model.face()[model.topology.landmarks])
+    head = matrix_from_euler(camera.euler_rad)
+    gaze = head @ matrix_from_euler(np.radians([pitch_deg, yaw_deg, 0.0]))[:, 2]
+    eyes = sorted(eyeballs_of(model, model.identity_mean), key=lambda eye: eye.side)
+    for eye, corners in zip(eyes, ((42, 48), (36, 42)), strict=True):
+        lids = points[slice(*corners)]
+        cv2.fillPoly(picture, [lids.round().astype(np.int32)], (235, 235, 235))
+        middle = lids[[0, 3]].mean(axis=0) + SCALE * (head @ eye.from_corners_cm)[:2] * [1, -1]
+        iris = middle + SCALE * eye.radius_cm * 0.95 * gaze[:2] * [1, -1]
+        within = np.zeros(picture.shape[:2], np.uint8)
+        cv2.fillPoly(within, [lids.round().astype(np.int32)], 1)
+        rings = picture.copy()
+        for radius, gray in ((0.39, 110), (0.16, 10)):
+            cv2.circle(rings, iris.round().astype(int).tolist(), round(SCALE * radius * eye.radius_cm), (gray,) * 3, -1)
+        picture[within > 0] = rings[within > 0]
+    return picture, points
+
+
+def test_a_person_has_two_eyes(model: DynamicExpressionModel) -> None:
+    eyes = eyeballs_of(model, model.identity_mean)
+    assert sorted(eye.side for eye in eyes) == ["L", "R"]
+    for eye in eyes:
+        assert 1.0 < eye.radius_cm < 1.5
+        assert (eye.center_cm[0] > 0) == (eye.side == "L")
+
+
+@pytest.mark.parametrize("turn_deg", [(0, 0, 0), (5, 18, 8)])
+@pytest.mark.parametrize("yaw_deg", [-20, 0, 20])
+def test_the_direction_comes_back(model: DynamicExpressionModel, yaw_deg: float, turn_deg: tuple) -> None:
+    camera = Camera(np.radians(np.array(turn_deg, float)), CENTER, SCALE)
+    picture, points = drawn(model, yaw_deg, 0, camera)
+    seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
+    left = value(seen, "EyeLookOut_L") - value(seen, "EyeLookIn_L")
+    right = value(seen, "EyeLookIn_R") - value(seen, "EyeLookOut_R")
+    assert left == pytest.approx(right, abs=1e-6)
+    assert 35 * left == pytest.approx(yaw_deg, abs=9)
+
+
+def test_twice_the_same_is_the_same(model: DynamicExpressionModel) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    picture, points = drawn(model, 15, 0, camera)
+    eyes = eyeballs_of(model, model.identity_mean)
+    first = look(picture, camera, points, NOBODY_SAYS, eyes)
+    np.testing.assert_array_equal(first, look(picture.copy(), camera, points, NOBODY_SAYS, eyes))
+
+
+def test_closed_lids_hold_the_gaze(model: DynamicExpressionModel) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    picture, points = drawn(model, 20, 0, camera)
+    before = np.where(GAZE_SHAPES, 0.3, 0.0)
+    seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean), 1.0, before)
+    np.testing.assert_allclose(seen[GAZE_SHAPES], 0.3)
+
+
+def test_only_gaze_changes_and_it_is_bounded(model: DynamicExpressionModel) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    rng = np.random.default_rng(0)
+    points = camera.project(model.face()[model.topology.landmarks])
+    said = rng.uniform(0, 1, 46)
+    for size in ((480, 640, 3), (40, 40, 3)):  # also where the eyes lie outside of the picture
+        picture = rng.integers(0, 255, size).astype(np.uint8)
+        seen = look(picture, camera, points, said, eyeballs_of(model, model.identity_mean))
+        np.testing.assert_array_equal(seen[~GAZE_SHAPES], said[~GAZE_SHAPES])
+        assert np.isfinite(seen).all()
+        assert seen.min() >= 0
+        assert seen.max() <= 1
