@@ -143,7 +143,7 @@ def run(command: str, arguments: list[str]) -> None:
 
 def usage() -> str:
     """Return the page of `rdr --help`."""
-    lines = [f"  {name:10}{SUMMARIES[name]}" for name in COMMANDS]
+    lines = [f"  {name:12}{SUMMARIES[name]}" for name in COMMANDS]
     return "\n".join(
         [
             "usage: rdr [--face-model FILE] COMMAND [options]",

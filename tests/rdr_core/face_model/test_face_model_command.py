@@ -14,7 +14,6 @@ import pytest
 
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, load_face_model
 
-
 pytestmark = pytest.mark.timeout(300)  # a network is exported
 
 
