@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from avatar_bridge.errors import AvatarError
-from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, default_face_model
+from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, shipped_face_model
 from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.face_model.split_mesh import SplitMesh
@@ -142,7 +142,7 @@ def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
 @lru_cache(maxsize=1)
 def default_avatar() -> Avatar:
     """The mean face with the skin that comes with the program (derived from VALID, MIT; see NOTICE)."""
-    return Avatar.of_model(default_face_model(), load_skin())
+    return Avatar.of_model(shipped_face_model(), load_skin())
 
 
 @lru_cache(maxsize=1)
@@ -157,7 +157,7 @@ def load_skin() -> UInt8:
 
 def sample_identity(seed: int) -> Float32:
     """Draw an identity of the default face model from its prior; seed 0 is the mean face."""
-    model = default_face_model()
+    model = shipped_face_model()
     if seed == 0:
         return model.identity_mean
     noise: Any = np.random.default_rng(seed).standard_normal(model.n_identity)

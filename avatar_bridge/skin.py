@@ -17,7 +17,7 @@ import numpy as np
 
 from avatar_bridge.avatar import SKIN
 from avatar_bridge.errors import AvatarError, BridgeError
-from rdr_core.face_model.dynamic_expression_model import default_face_model
+from rdr_core.face_model.dynamic_expression_model import shipped_face_model
 from rdr_core.landmarks import LIPS_INNER
 from rdr_core.synthesis.skin import chart_mask, fill_outside, nearest_inside, paint_lips_shut
 
@@ -29,7 +29,7 @@ def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 
     if image is None:
         raise AvatarError(f"{atlas}: no atlas that can be read; set RDR_DATA or --data to the data folder")
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    topology = default_face_model().topology
+    topology = shipped_face_model().topology
     if topology.triangle_uv is None or topology.uv is None:
         raise AvatarError("the default face model has no texture coordinates")
     with np.load(data / "valid_bilinear.npz", allow_pickle=False) as valid:

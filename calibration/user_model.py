@@ -7,7 +7,6 @@ N: vertices of the mesh.  n: vertices of the landmark subset.  I: identity dimen
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,7 +14,6 @@ import time
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +26,7 @@ from rdr_core.atomic import whole_file
 from rdr_core.errors import RdrError
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.face_model.fingerprint import fingerprint
 from rdr_core.types import Float32
 
 SCHEMA_VERSION: Final = 1
@@ -194,23 +193,3 @@ def _from(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> UserModel:
         quality=QualityReport.from_dict(about["quality"]),
         **{name: arrays[name] for name in _ARRAYS},
     )
-
-
-def fingerprint(model: DynamicExpressionModel) -> str:
-    """Name a face model: equal for equal C_B, topology and prior; 16 hexadecimal digits."""
-    return _fingerprint(model)
-
-
-@lru_cache(maxsize=4)
-def _fingerprint(model: DynamicExpressionModel) -> str:
-    digest = hashlib.sha256()
-    for values in (
-        model.tensor.core,
-        model.tensor.vertex_factor,
-        model.identity_mean,
-        model.identity_std,
-        model.topology.subset,
-        model.topology.triangles,
-    ):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()[:16]

@@ -8,11 +8,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from avatar_bridge.errors import BridgeError
 from rdr_core import __version__
 from rdr_core.cli import COMMANDS as CORE_COMMANDS
+from rdr_core.config import FACE_MODEL
 from rdr_core.errors import RdrError
 
 COMMANDS: Final = {
@@ -61,6 +63,7 @@ SUMMARIES: Final = {
     "doctor": "look for what is wrong on this machine or with a stream",
     "filters": "show what smoothing does: lag, jitter and blinks, region by region",
     "predict": "find landmarks, pose and expression in pictures",
+    "face-model": "make a face model of your own FaceWarehouse, or show one",
     "fit": "fit the face model to annotated landmarks",
     "synth": "render people with exact labels to train on",
     "profile": "turn real faces to large poses to train on",
@@ -74,11 +77,14 @@ SUMMARIES: Final = {
 OWN_PARSER: Final = {"train"}
 """Commands that read their arguments themselves."""
 INTERRUPTED: Final = 130
+_OF_FACE_MODEL: Final = "--face-model FILE: use this face model (rdr face-model import) instead of the shipped one"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 for an error that was said in one line, 130 for Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0].partition("=")[0] == "--face-model":
+        return _with_face_model(given)
     if not given or given[0] in ("-h", "--help"):
         print(usage())
         return 0 if given else 2
@@ -91,6 +97,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # read when cv2 is imported; what it reports, we say in one line
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     return attempt(lambda: run(given[0], given[1:]))
+
+
+def _with_face_model(given: list[str]) -> int:
+    """Run `--face-model FILE COMMAND ...` or `--face-model=FILE COMMAND ...`; processes that it starts use it, too."""
+    _, equals, file = given[0].partition("=")
+    rest = given[1:] if equals else given[2:]
+    file = file if equals else (given[1:2] or [""])[0]
+    if not Path(file).is_file():
+        print(f"error: --face-model {file}: no such file; rdr face-model import makes one", file=sys.stderr)
+        return 1
+    os.environ[FACE_MODEL] = str(Path(file).resolve())
+    return main(rest)
 
 
 def attempt(action: Callable[[], None]) -> int:
@@ -128,5 +146,14 @@ def run(command: str, arguments: list[str]) -> None:
 
 def usage() -> str:
     """Return the page of `rdr --help`."""
-    lines = [f"  {name:10}{SUMMARIES[name]}" for name in COMMANDS]
-    return "\n".join(["usage: rdr COMMAND [options]", "", *lines, "", "rdr COMMAND --help says more. First: rdr demo"])
+    lines = [f"  {name:12}{SUMMARIES[name]}" for name in COMMANDS]
+    return "\n".join(
+        [
+            "usage: rdr [--face-model FILE] COMMAND [options]",
+            "",
+            *lines,
+            "",
+            "rdr COMMAND --help says more. First: rdr demo",
+            _OF_FACE_MODEL,
+        ]
+    )

@@ -13,7 +13,7 @@ from avatar_bridge.avatar import Avatar, load_skin, sample_identity
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.video_writer import VideoWriter
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, default_face_model
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine, shipped_face_model
 from rdr_core.fitting.contour import visible_landmarks
 from rdr_core.geometry.weak_perspective import project
 from rdr_core.types import Float32
@@ -68,7 +68,7 @@ def perform() -> Performance:
     translation = np.stack(
         [SIZE_PX / 2 + 14 * np.sin(1.7 * times), SIZE_PX / 2 + 6 * np.sin(2.3 * times), 0 * times], axis=1
     )
-    model, alpha_id = default_face_model(), sample_identity(IDENTITY_SEED)
+    model, alpha_id = shipped_face_model(), sample_identity(IDENTITY_SEED)
     shape = np.stack([_landmarks(model, alpha_id, *values) for values in zip(alpha, euler, translation, strict=True)])
     return Performance(times, alpha, euler.astype(np.float32), translation, _SCALE_PX_PER_CM, shape)
 
@@ -89,7 +89,7 @@ def _landmarks(
 
 def render_clip(performance: Performance, path: Path, progress: Callable[[int], object]) -> None:
     """Render the performance to a video."""
-    avatar = Avatar.of_model(default_face_model(), load_skin(), sample_identity(IDENTITY_SEED))
+    avatar = Avatar.of_model(shipped_face_model(), load_skin(), sample_identity(IDENTITY_SEED))
     with AvatarRenderer(avatar, SIZE_PX, SIZE_PX) as renderer, VideoWriter(path, RATE_HZ, quality=16) as video:
         for t, time_s in enumerate(performance.time_s):
             picture = renderer.render(

@@ -16,7 +16,7 @@ from avatar_bridge.avatar import Avatar, load_skin, sample_identity
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.preview.renderer import AvatarRenderer
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES, N_EXPRESSIONS
-from rdr_core.face_model.dynamic_expression_model import default_face_model
+from rdr_core.face_model.dynamic_expression_model import shipped_face_model
 from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import Float32, UInt8
 
@@ -64,7 +64,7 @@ def draw_sheet(
 
 def _faces(seed: int, size_px: int, yaw_rad: float) -> Iterator[UInt8]:
     """Yield an identity's neutral face and its expressions."""
-    avatar = Avatar.of_model(default_face_model(), load_skin(), sample_identity(seed))
+    avatar = Avatar.of_model(shipped_face_model(), load_skin(), sample_identity(seed))
     euler, scale = np.array([0, yaw_rad, 0], np.float32), size_px / _VIEW_CM
     middle = matrix_from_euler(euler.astype(np.float64)) @ np.array(_VIEW_CENTER_CM)
     place = (size_px / 2 + scale * middle[:2] * [-1, 1]).astype(np.float32)  # image y runs down

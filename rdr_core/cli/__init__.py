@@ -7,6 +7,7 @@ from typing import Final
 
 COMMANDS: Final = {
     "predict": "rdr_core.cli.predict:predict",
+    "face-model": "rdr_core.cli.face_model:face_model",
     "fit": "rdr_core.cli.fit:fit",
     "synth": "rdr_core.cli.synth:synth",
     "profile": "rdr_core.cli.profile:profile",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from rdr_core.atomic import whole_file
+from rdr_core.config import chosen_face_model
 from rdr_core.errors import AssetError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.core_tensor import CoreTensor
@@ -161,8 +162,19 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> DynamicExpressionModel:
     )
 
 
-@lru_cache(maxsize=1)
 def default_face_model() -> DynamicExpressionModel:
+    """Return the face model in use: the file that RDR_FACE_MODEL (`rdr --face-model`) names, else the shipped one."""
+    path = chosen_face_model()
+    return shipped_face_model() if path is None else _chosen(path)
+
+
+@lru_cache(maxsize=1)
+def shipped_face_model() -> DynamicExpressionModel:
     """Return the face model that comes with the program (derived from ICT-FaceKit, MIT; see NOTICE)."""
     with as_file(files("rdr_core") / "assets" / "face_model.npz") as path:
         return load_face_model(path)
+
+
+@lru_cache(maxsize=1)
+def _chosen(path: Path) -> DynamicExpressionModel:
+    return load_face_model(path)

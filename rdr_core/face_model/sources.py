@@ -1,4 +1,4 @@
-"""FaceWarehouse from a user's own copy: `python -m rdr_core.face_model.sources FOLDER --out model.npz`.
+"""FaceWarehouse from a user's own copy: `rdr face-model import FOLDER --out model.npz`.
 
 FaceWarehouse (Cao et al. 2014) is given out per person under a research licence: 47 meshes each, no core tensor. The
 tensor of Eq. (2) is made here by HOSVD along identity. E: expressions (46).  N: vertices (11,510).  S: people (150).
@@ -6,10 +6,9 @@ tensor of Eq. (2) is made here by HOSVD along identity. E: expressions (46).  N:
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
 import re
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
@@ -18,21 +17,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from rdr_core.errors import AssetError, RdrError
+from rdr_core.errors import AssetError
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
 from rdr_core.face_model.build_default import FACE_RANK, N_IDENTITY, reconstruction_error_mm
 from rdr_core.face_model.core_tensor import CoreTensor, compress, decompose
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
 from rdr_core.face_model.topology import Topology, build_topology
 from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT, INNER, N_LANDMARKS
 from rdr_core.types import Float32
-
-logger = logging.getLogger(__name__)
 
 N_LAND_POINTS: Final = 74
 EYE_CORNERS_CM: Final = 8.9
 """FaceWarehouse has no unit. The outer corners of an adult's eyes are about this far apart, and pose, scale and the
 parallel lines of the contour count in cm."""
+Advance = Callable[..., None]
+"""advance(n=1, text=None): so much more is done, now comes this."""
 _HEADER: Final = 12
 _VERTICES: Final = range(1_000, 100_001)
 _MAX_POLYGONS: Final = 200_000
@@ -40,10 +39,19 @@ _MAX_OBJ_BYTES: Final = 64 * 2**20
 _MAX_COORDINATE: Final = 1e6
 
 
+def nowhere(n: float = 1, text: str | None = None) -> None:
+    """Tell nobody how far it is."""
+
+
 def read_facewarehouse(
-    folder: Path, landmarks: Path | None = None, n_identity: int = N_IDENTITY, rank: int = FACE_RANK
-) -> DynamicExpressionModel:
-    """Build the dynamic expression model from `folder`/Tester_*/Blendshape/{shape.bs,shape_0.obj}.
+    folder: Path,
+    landmarks: Path | None = None,
+    n_identity: int = N_IDENTITY,
+    rank: int = FACE_RANK,
+    advance: Advance = nowhere,
+) -> tuple[DynamicExpressionModel, tuple[float, float]]:
+    """Build the dynamic expression model from `folder`/Tester_*/Blendshape: shape.bs and shape_0.obj, or shape_0.obj to
+    shape_46.obj.
 
     Takes about 3 GB of memory for all 150 people.
 
@@ -51,40 +59,76 @@ def read_facewarehouse(
         landmarks: JSON with the 68 landmark `vertices` of the mesh; by default the list that comes with the program.
         n_identity: identity dimensions to keep, at most the number of people.
         rank: rank of the vertex mode (see `core_tensor.compress`).
+        advance: told of each person read, and of two steps more.
 
     Returns:
-        a model in cm, in the frame of the default one. AssetError where a file is missing, truncated or unusable.
+        a model in cm, in the frame of the shipped one, and how far, mm, the first eight people's meshes lie from it:
+        RMS and 99.9th percentile. AssetError where a file is missing, truncated or unusable.
     """
-    paths = shape_files(folder)
+    paths = people_of(folder)
     if not 0 < n_identity <= len(paths) or rank < 1:
         raise AssetError(
             f"{folder}: {n_identity} identity dimensions of rank {rank} cannot come from {len(paths)} people; "
             "give --identities up to that number and a positive --rank"
         )
-    slices = _read_people(paths)
+    slices = _read_people(paths, advance)
     n_vertices = slices.shape[2] // 3
     points = read_landmark_list(landmarks, n_vertices)
-    triangles = read_triangles(paths[0].with_name("shape_0.obj"), n_vertices)
+    triangles = read_triangles(paths[0] / "shape_0.obj", n_vertices)
     _into_default_frame(slices, points, folder)
     neutrals, offsets = slices[:, 0], slices[:, 1:]
     topology = _topology(neutrals.mean(axis=0).reshape(-1, 3), triangles, points, folder)
+    advance(0, "HOSVD along identity")
     dense, alpha_id = decompose(neutrals, offsets, n_identity)
+    advance(1, f"vertex mode to rank {rank}")
     tensor = compress(dense, rank)
-    _log_error(tensor, alpha_id, slices)
-    return DynamicExpressionModel(tensor, topology, alpha_id.mean(axis=0), alpha_id.std(axis=0))
+    advance(1)
+    model = DynamicExpressionModel(tensor, topology, alpha_id.mean(axis=0), alpha_id.std(axis=0))
+    return model, _error_mm(tensor, alpha_id, slices)
 
 
-def shape_files(folder: Path) -> list[Path]:
-    """Paths of all people's shape.bs, Tester_1 first."""
+def people_of(folder: Path) -> list[Path]:
+    """Folders of all people's shapes, Tester_1/Blendshape first."""
     found = {
-        int(match[1]): path / "Blendshape" / "shape.bs"
+        int(match[1]): path / "Blendshape"
         for path in folder.glob("Tester_*")
         if (match := re.fullmatch(r"Tester_(\d{1,6})", path.name))
     }
-    paths = [found[number] for number in sorted(found) if found[number].is_file()]
-    if not paths:
-        raise AssetError(f"{folder}: no Tester_*/Blendshape/shape.bs in it; give the folder of your FaceWarehouse copy")
-    return paths
+    if not found:
+        raise AssetError(f"{folder}: no Tester_* folders in it; give the folder of your FaceWarehouse copy")
+    return [found[number] for number in sorted(found)]
+
+
+def read_person(folder: Path) -> Float32:
+    """Read a person's Blendshape folder, shape.bs or else shape_0.obj to shape_46.obj: (E + 1, N, 3), neutral first."""
+    if (folder / "shape.bs").exists():
+        return read_shapes(folder / "shape.bs")
+    paths = [folder / f"shape_{number}.obj" for number in range(N_EXPRESSIONS + 1)]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise AssetError(
+            f"{folder}: neither shape.bs nor all of shape_0.obj to shape_{N_EXPRESSIONS}.obj ({len(missing)} missing, "
+            f"first {missing[0]}); copy it again, or move this person away"
+        )
+    shapes = [read_vertices(path) for path in paths]
+    for path, shape in zip(paths, shapes, strict=True):
+        if shape.shape != shapes[0].shape:
+            raise AssetError(f"{path}: has {len(shape)} vertices, shape_0.obj {len(shapes[0])}; copy it again")
+    return np.stack(shapes)
+
+
+def read_vertices(path: Path) -> Float32:
+    """Read the vertices of an OBJ: (N, 3) in its own unit."""
+    lines = [line.split()[1:4] for line in _obj_lines(path) if line.startswith("v ")]
+    try:
+        vertices = np.array(lines, np.float32)
+    except ValueError:
+        vertices = np.empty(0, np.float32)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or not np.abs(vertices).max() < _MAX_COORDINATE:
+        raise AssetError(f"{path}: has vertices that are not three finite numbers; copy it again")
+    if len(vertices) not in _VERTICES:
+        raise AssetError(f"{path}: has {len(vertices)} vertices, no FaceWarehouse mesh, which has 11510")
+    return vertices
 
 
 def read_shapes(path: Path) -> Float32:
@@ -120,12 +164,7 @@ def read_triangles(path: Path, n_vertices: int) -> npt.NDArray[np.int32]:
 
     Corners are v, v/vt, v//vn or v/vt/vn.
     """
-    try:
-        if path.stat().st_size > _MAX_OBJ_BYTES:
-            raise AssetError(f"{path}: over {_MAX_OBJ_BYTES // 2**20} MB, no FaceWarehouse mesh")
-        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError as error:
-        raise AssetError(f"{path}: cannot be read ({error.strerror}); it holds the mesh's polygons") from error
+    lines = _obj_lines(path)
     found = sum(line.startswith("v ") for line in lines)
     if found != n_vertices:
         raise AssetError(f"{path}: has {found} vertices, shape.bs beside it {n_vertices}; copy both again")
@@ -137,6 +176,15 @@ def read_triangles(path: Path, n_vertices: int) -> npt.NDArray[np.int32]:
     if not 0 < len(triangles) <= _MAX_POLYGONS:
         raise AssetError(f"{path}: has {len(triangles)} triangles, no FaceWarehouse mesh")
     return np.array(triangles, np.int32)
+
+
+def _obj_lines(path: Path) -> list[str]:
+    try:
+        if path.stat().st_size > _MAX_OBJ_BYTES:
+            raise AssetError(f"{path}: over {_MAX_OBJ_BYTES // 2**20} MB, no FaceWarehouse mesh")
+        return path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be read ({error.strerror}); shape_0.obj holds the mesh's polygons") from error
 
 
 def _corners(line: str, where: str, n_vertices: int) -> list[int]:
@@ -186,15 +234,16 @@ def read_land(path: Path, width: int, height: int) -> Float32:
     return np.stack([points[:, 0] * width, height - points[:, 1] * height], axis=1).astype(np.float32)
 
 
-def _read_people(paths: list[Path]) -> Float32:
+def _read_people(paths: list[Path], advance: Advance) -> Float32:
     """(S, E + 1, 3N) absolute positions."""
-    first = read_shapes(paths[0])
+    first = read_person(paths[0])
     slices = np.empty((len(paths), len(first), first[0].size), np.float32)
     for person, path in enumerate(paths):
-        shapes = read_shapes(path)
+        shapes = first if person == 0 else read_person(path)
         if shapes.shape != first.shape:
             raise AssetError(f"{path}: has {shapes.shape[1]} vertices, {paths[0]} {first.shape[1]}; copy both again")
         slices[person] = shapes.reshape(len(shapes), -1)
+        advance(1)
     return slices
 
 
@@ -209,7 +258,7 @@ def _into_default_frame(slices: Float32, landmarks: npt.NDArray[np.int32], folde
             "apart): the landmark list is of another mesh, give yours with --landmarks"
         )
     scale = np.float32(EYE_CORNERS_CM / np.linalg.norm(across))
-    default = default_face_model()
+    default = shipped_face_model()
     home = default.face()[default.topology.landmarks[INNER]].mean(axis=0)
     slices *= scale
     slices[:, 1:] -= slices[:, :1]
@@ -228,29 +277,6 @@ def _topology(
         ) from error
 
 
-def _log_error(tensor: CoreTensor, alpha_id: Float32, slices: Float32) -> None:
+def _error_mm(tensor: CoreTensor, alpha_id: Float32, slices: Float32) -> tuple[float, float]:
     some = slices[:8].reshape(len(slices[:8]), slices.shape[1], -1, 3)
-    rms, worst = reconstruction_error_mm(tensor, alpha_id[:8], some[:, 0], some[:, 1:])
-    logger.info("rank %d: %.2f mm RMS, 99.9 %% within %.2f mm of the people's meshes", len(tensor.core), rms, worst)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="your copy of FaceWarehouse: the folder with Tester_1, Tester_2, ...")
-    parser.add_argument("--out", type=Path, required=True, help="the face model to write (npz)")
-    parser.add_argument("--landmarks", type=Path, help="JSON with the 68 landmark vertices, instead of the usual ones")
-    parser.add_argument("--identities", type=int, default=N_IDENTITY, help="identity dimensions to keep")
-    parser.add_argument("--rank", type=int, default=FACE_RANK, help="rank of the vertex mode")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        model = read_facewarehouse(arguments.folder, arguments.landmarks, arguments.identities, arguments.rank)
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        model.save(arguments.out)
-    except (RdrError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
-    print(f"wrote {arguments.out} ({arguments.out.stat().st_size / 1e6:.1f} MB); research-only, as FaceWarehouse is")
-
-
-if __name__ == "__main__":
-    main()
+    return reconstruction_error_mm(tensor, alpha_id[:8], some[:, 0], some[:, 1:])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from rdr_core.config import chosen_face_model
 from rdr_core.errors import AssetError
+from rdr_core.face_model.fingerprint import check_face_model
 from rdr_core.inference.onnx_runtime import OnnxPredictor
 from rdr_core.inference.precision import Precision, choose_graph, weights_of
 
@@ -17,8 +20,22 @@ DEFAULT_LICENCE: Final = "research"
 
 
 def find_network(preset: str, weights: Path | None = None) -> Path:
-    """Path of a network: the user's file, or the one of the preset (`live`) that is shipped under a licence
-    (`research`, `open`)."""
+    """Path of a network: the user's file; the one beside the face model in use, where that is the user's own; or the
+    one of the preset (`live`) that is shipped under a licence (`research`, `open`)."""
+    model = chosen_face_model()
+    if model is None or weights is not None:
+        return shipped_network(preset, weights)
+    beside = model.with_suffix(".onnx")
+    if not beside.is_file():
+        raise AssetError(
+            f"{beside}: no network beside the face model {model.name}: make both with rdr face-model import, or give "
+            "one that was trained with this face model with --weights FILE"
+        )
+    return beside
+
+
+def shipped_network(preset: str, weights: Path | None = None) -> Path:
+    """Path of the user's file, or of the network that is shipped for the shipped face model."""
     licence = DEFAULT_LICENCE if weights is None else str(weights)
     if weights is not None and licence not in LICENCES:
         return weights
@@ -60,4 +77,19 @@ def load_predictor(
             raise AssetError(f"{path}: needs torch; install the extra `train`, or export it with rdr export") from error
         torch.set_num_threads(threads)
         return RDRPredictor(path)
+    check_face_model(_info(weights_of(path)), path)
     return OnnxPredictor(choose_graph(path, precision), threads)
+
+
+def _info(weights: Path) -> dict[str, Any]:
+    """Return what the writer of a safetensors file said of it; nothing where there is no such file."""
+    if not weights.is_file():
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "np") as file:
+            info = json.loads((file.metadata() or {}).get("info", "{}"))
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        raise AssetError(f"{weights}: not a whole weights file ({error}); export it again") from error
+    return info if isinstance(info, dict) else {}

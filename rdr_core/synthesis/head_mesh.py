@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
 from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.synthesis.normals import normal_gather, vertex_normals
 from rdr_core.types import Float32
@@ -85,7 +85,7 @@ def with_membranes(vertices: Float32, loops: tuple[np.ndarray, ...]) -> Float32:
 @lru_cache(maxsize=1)
 def default_head_mesh() -> HeadMesh:
     """Return the default face model's mesh."""
-    model = default_face_model()
+    model = shipped_face_model()
     neutral, triangles = model.face(), model.topology.triangles
     loops = tuple(loop for loop in boundary_loops(triangles) if np.ptp(neutral[loop], axis=0)[0] < 10)  # not the neck's
     fans = [

@@ -10,7 +10,7 @@ import numpy as np
 
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError
-from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, default_face_model
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
 from rdr_core.synthesis.camera import CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
 from rdr_core.synthesis.environment import Environments
 from rdr_core.synthesis.expressions import sample_expression
@@ -74,7 +74,7 @@ class Studio:
     def __init__(self, folder: Path, config: SceneConfig, seed: int, model: DynamicExpressionModel | None = None):
         """`folder`: the data folder's `face_model`."""
         self.config, self.seed = config, seed
-        self.model = model or default_face_model()
+        self.model = model or shipped_face_model()
         self.environments = Environments.load(folder)
         self.wardrobe = Wardrobe(folder, self.model, min(_ATLAS_PX, TEXELS_PER_PX * config.size_px))
         self.renderer = Renderer(self.environments, config.size_px, config.samples)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError, ConfigError
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.face_model.fingerprint import check_face_model, name_in_use
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.compact import expand
@@ -36,6 +38,8 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, config: RdrConfig, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
     """Write a checkpoint; it appears only when it is whole."""
+    if (name := name_in_use()) is not None:
+        info = {"face_model": name} | info
     header = {"schema_version": SCHEMA_VERSION, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)
     with whole_file(path) as temporary:
@@ -68,9 +72,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise AssetError(f"{path}: its configuration cannot be read ({error}); train or export it again") from error
 
 
-def network_from_checkpoint(checkpoint: Checkpoint, path: Path | str = "checkpoint", prefix: str = "network.") -> RDR:
-    """Build the network of a checkpoint, in evaluation mode."""
-    network = build_rdr(checkpoint.config)
+def network_from_checkpoint(
+    checkpoint: Checkpoint,
+    path: Path | str = "checkpoint",
+    prefix: str = "network.",
+    model: DynamicExpressionModel | None = None,
+) -> RDR:
+    """Build the network of a checkpoint, in evaluation mode, on the face model in use or on `model`.
+
+    AssetError where it was made for another.
+    """
+    if model is None:
+        check_face_model(checkpoint.info, path)
+    network = build_rdr(checkpoint.config, model)
     weights = {name[len(prefix) :]: t.float() for name, t in checkpoint.tensors.items() if name.startswith(prefix)}
     expected = network.state_dict()
     wrong = [name for name, tensor in expected.items() if name not in weights or weights[name].shape != tensor.shape]

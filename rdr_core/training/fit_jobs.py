@@ -7,8 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from rdr_core import __version__
 from rdr_core.data.sample import FaceSample
 from rdr_core.errors import AssetError, DataError
 from rdr_core.face_model.dynamic_expression_model import default_face_model
+from rdr_core.face_model.fingerprint import fingerprint as fingerprint_of_model
 from rdr_core.fitting.fit_group import FitConfig, face_box_size, fit_group
 from rdr_core.landmarks import N_LANDMARKS
 from rdr_core.training.targets import TargetTable, mirror_points
@@ -163,8 +162,6 @@ def fingerprint(jobs: Iterable[FitJob], config: FitConfig) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
 def program_digest() -> str:
-    """Name the program's version and its face model."""
-    model = (files("rdr_core") / "assets" / "face_model.npz").read_bytes()
-    return f"{__version__} {hashlib.sha256(model).hexdigest()}"
+    """Name the program's version and the face model in use."""
+    return f"{__version__} {fingerprint_of_model(default_face_model())}"

@@ -31,7 +31,7 @@ def test_help_names_every_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert set(COMMANDS) == set(SUMMARIES)
     for name, summary in SUMMARIES.items():
-        assert f"  {name:10}{summary}" in done.stdout
+        assert f"  {name:12}{summary}" in done.stdout
     assert run().returncode == 2  # a command is missing, but what there is gets said
     assert run().stdout == done.stdout
 
