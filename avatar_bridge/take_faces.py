@@ -47,8 +47,8 @@ class TakeFaces:
                 progress(count)
         if not by_time:
             raise RecordingError(
-                f"{path} has no {frames} face with landmarks and a time in a video file: of a camera's take the pictures "
-                "are gone; record one with rdr track clip.mp4 --record take.mcap"
+                f"{path} has no {frames} face with landmarks and a time in a video file: a camera's pictures are not "
+                "kept; record one with rdr track clip.mp4 --record take.mcap"
             )
         self._times = sorted(by_time)
         first = by_time[self._times[0]][0]

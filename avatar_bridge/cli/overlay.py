@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _TAKES: Final = (".mcap", ".partial")
 _Faces = Iterator[tuple[CapturedFrame, list[TrackedFace]]]
+_Drawn = Callable[[CapturedFrame, list[TrackedFace]], UInt8]
 
 
 def overlay(
@@ -91,11 +93,11 @@ def overlay(
 
 
 def _of_take(
-    take: Path, video: Path | None, frames: Literal["filtered", "raw"], progress: object
+    take: Path, video: Path | None, frames: Literal["filtered", "raw"], progress: Callable[[int], object]
 ) -> tuple[_Faces, float]:
     from avatar_bridge.take_faces import TakeFaces
 
-    found = TakeFaces(take, frames, progress)  # type: ignore[arg-type]
+    found = TakeFaces(take, frames, progress)
     source = _video(video or take.parent / Path(found.source).name, take)
 
     def pictures() -> _Faces:
@@ -124,9 +126,9 @@ def _tracked(
     from rdr_core.inference.tracker import FaceTracker, TrackerConfig
     from rdr_core.inference.weights import load_predictor
 
-    source = open_source(clip)
-    if source.is_live:
+    if re.fullmatch(r"(camera:)?\d{1,3}", str(clip)):
         raise VideoError(f"{clip} is a camera: give a video or a take, or rdr track {clip} --overlay out.mp4")
+    source = open_source(clip)
     config = TrackerConfig(max_faces=max_faces)
     tracker = FaceTracker(load_predictor(preset, weights, threads), FaceDetector(threads), config)
     tracked = track_pictures(iter(source), tracker, FaceSmoother(SmoothingConfig()), "file")
@@ -163,7 +165,7 @@ def _draw(
     return np.hstack([left, side_by_side((beside,), labels[1:], renderer.width, renderer.height)])
 
 
-def _write_picture(out: Path, pictures: _Faces, at: float | None, drawn: object) -> None:
+def _write_picture(out: Path, pictures: _Faces, at: float | None, drawn: _Drawn) -> None:
     import cv2
 
     from rdr_core.atomic import whole_file
@@ -174,6 +176,6 @@ def _write_picture(out: Path, pictures: _Faces, at: float | None, drawn: object)
         due = bool(faces) if at is None else picture.capture_time_ns - start_ns >= at * 1e9
         if due:
             with whole_file(out) as temporary:
-                temporary.write_bytes(cv2.imencode(".png", drawn(picture, faces))[1].tobytes())  # type: ignore[operator]
+                temporary.write_bytes(cv2.imencode(".png", drawn(picture, faces))[1].tobytes())
             return
     raise VideoError("no face in the video" if at is None else f"the video ends before {at:g} s: give an earlier --at")

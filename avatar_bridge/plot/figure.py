@@ -38,9 +38,8 @@ def write_figure(out: Path, take: TakeCurves, face: FaceCurves, names: Sequence[
     rate = f"{take.rate_hz:.3g} a second" if take.rate_hz else "one picture"
     smoothing = f"smoothing {take.smoothing}" if take.smoothing else "smoothing not known"
     raw = "thin: as the network said it" if len(face.raw_s) else "no raw frames in it"
-    figure.suptitle(
-        f"{take.name}, face {face.face_id}: {take.duration_s:.1f} s, {rate}, {smoothing}; {raw}", fontsize=10
-    )
+    title = f"{take.name}, face {face.face_id}: {take.duration_s:.1f} s, {rate}, {smoothing}; {raw}"
+    figure.suptitle(title, fontsize=10, parse_math=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
@@ -65,6 +64,8 @@ def _panel(axis: Any, take: TakeCurves, face: FaceCurves, group: str, curves: li
     lag = f", filters {take.lag_ms[group]:.0f} ms late" if group in take.lag_ms else ""
     axis.set_title(f"{group} ({curves[0].unit}){lag}", fontsize=9, loc="left", pad=3)
     axis.margins(x=0.01)
+    if group == "confidence":
+        axis.set_ylim(-0.05, 1.05)
     axis.grid(alpha=0.25)
     axis.tick_params(labelsize=8)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

@@ -18,7 +18,7 @@ from rdr_core.types import Float32
 
 
 def write_page(out: Path, take: TakeCurves) -> None:
-    """Write the page, about 0.7 KB a frame with raw curves."""
+    """Write the page, about 0.3 KB a frame with raw curves."""
     template = (files("avatar_bridge.plot") / "page.html").read_text(encoding="utf-8")
     content = template.replace("{{title}}", html.escape(take.name)).replace("{{take}}", _json(_take(take)))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def _draw_landmarks(image: UInt8, shape: Float32, unit: int) -> None:
 
 def _draw_projected(image: UInt8, face: TrackedFace, unit: int) -> None:
     shape, projected = _fixed(face.prediction.shape), _fixed(face.prediction.projected_shape)
-    radius = max(1.0, 1.5 * float(np.ptp(face.prediction.shape, axis=0).max()) / 200)
+    radius = max(2.0, 1.8 * float(np.ptp(face.prediction.shape, axis=0).max()) / 200)
     for ends in np.stack([shape, projected], axis=1):
         cv2.polylines(image, [ends], False, PROJECTED_BGR, unit, cv2.LINE_AA, _SUBPIXEL)
         cv2.circle(image, ends[1].tolist(), round(radius * 2**_SUBPIXEL), PROJECTED_BGR, -1, cv2.LINE_AA, _SUBPIXEL)
