@@ -24,10 +24,16 @@ _NOSE_TIP: Final = 30
 _AXIS_CM: Final = 5.0
 _MESH_BGR: Final = (255, 225, 170)
 _CURVE_BGR: Final = (90, 235, 90)
+PROJECTED_BGR: Final = (255, 80, 255)
 
 
-def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: bool = True) -> UInt8:
-    """Draw a tracked face on a copy of an (H, W, 3) BGR picture; a face without finite landmarks draws nothing."""
+def draw_overlay(
+    image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: bool = True, projected: bool = False
+) -> UInt8:
+    """Draw a tracked face on a copy of an (H, W, 3) BGR picture; a face without finite landmarks draws nothing.
+
+    projected: also S_p, the landmarks of the 3D face, joined with those of S.
+    """
     image = image_bgr.copy()
     shape = face.prediction.shape
     if not np.isfinite(shape).all():
@@ -35,6 +41,8 @@ def draw_overlay(image_bgr: UInt8, face: TrackedFace, mesh: bool = True, bars: b
     unit = max(1, round(float(np.ptp(shape, axis=0).max()) / 220))  # line width that suits the face's size
     if mesh:
         _draw_mesh(image, face, unit)
+    if projected:
+        _draw_projected(image, face, unit)
     _draw_landmarks(image, shape, unit)
     _draw_axes(image, face, unit)
     _draw_label(image, face)
@@ -107,6 +115,14 @@ def _draw_landmarks(image: UInt8, shape: Float32, unit: int) -> None:
     radius = max(0.7, float(np.ptp(shape, axis=0).max()) / 200)
     for point in fixed:
         cv2.circle(image, point.tolist(), round(radius * 2**_SUBPIXEL), (255, 255, 255), -1, cv2.LINE_AA, _SUBPIXEL)
+
+
+def _draw_projected(image: UInt8, face: TrackedFace, unit: int) -> None:
+    shape, projected = _fixed(face.prediction.shape), _fixed(face.prediction.projected_shape)
+    radius = max(2.0, 1.8 * float(np.ptp(face.prediction.shape, axis=0).max()) / 200)
+    for ends in np.stack([shape, projected], axis=1):
+        cv2.polylines(image, [ends], False, PROJECTED_BGR, unit, cv2.LINE_AA, _SUBPIXEL)
+        cv2.circle(image, ends[1].tolist(), round(radius * 2**_SUBPIXEL), PROJECTED_BGR, -1, cv2.LINE_AA, _SUBPIXEL)
 
 
 def _draw_axes(image: UInt8, face: TrackedFace, unit: int) -> None:

@@ -1,0 +1,1 @@
+"""Takes drawn as curves over time: a picture, a page that can be zoomed, or Rerun."""
