@@ -14,6 +14,7 @@ from onnx.numpy_helper import to_array
 
 from rdr_core.atomic import whole_file
 from rdr_core.errors import AssetError, ConfigError
+from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.inference.decode import OUTPUTS
 from rdr_core.inference.precision import int8_graph
 from rdr_core.inference.predictor import InferenceGraph
@@ -33,11 +34,21 @@ def export(weights: Path, out: Path, steps: int | None = None) -> tuple[Path, Pa
     stored, graph = (out.with_name(out.name + ending) for ending in (".safetensors", ".onnx"))
     if stored.resolve() == weights.resolve():
         raise ConfigError(f"{weights} would be overwritten by its compact form: give another --out")
-    checkpoint = first_steps(load_checkpoint(weights), steps)
+    return write_network(first_steps(load_checkpoint(weights), steps), out)
+
+
+def write_network(
+    checkpoint: Checkpoint, out: Path, face_model: DynamicExpressionModel | None = None
+) -> tuple[Path, Path]:
+    """Write OUT.safetensors (compact) and OUT.onnx of a checkpoint's network; returns both paths.
+
+    face_model: that it was trained or made for; the one in use by default.
+    """
+    stored, graph = (out.with_name(out.name + ending) for ending in (".safetensors", ".onnx"))
     int8_graph(graph).unlink(missing_ok=True)  # of what is replaced now
     tensors = compact({name: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(_PREFIX)})
     save_checkpoint(stored, checkpoint.config, tensors, checkpoint.info)
-    model = trace(network_from_checkpoint(load_checkpoint(stored), stored))
+    model = trace(network_from_checkpoint(load_checkpoint(stored), stored, model=face_model))
     constants = StoredTensors(stored).share(copy_of(model))
     tensors |= {f"constants.{tensor.name}": torch.from_numpy(to_array(tensor).copy()) for tensor in constants}
     save_checkpoint(stored, checkpoint.config, tensors, checkpoint.info)

@@ -14,11 +14,10 @@ from rdr_core.errors import AssetError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
 from rdr_core.face_model.fingerprint import fingerprint
 from rdr_core.face_model.identity_map import IdentityMap, identity_map
-from rdr_core.inference.export import export_graph
+from rdr_core.inference.export import write_network
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
-from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint, prefixed, save_checkpoint
-from rdr_core.training.compact import compact
+from rdr_core.training.checkpoint import Checkpoint, load_checkpoint, network_from_checkpoint, prefixed
 
 
 def take_over(weights: Path, model: DynamicExpressionModel, out: Path) -> IdentityMap:
@@ -34,11 +33,8 @@ def take_over(weights: Path, model: DynamicExpressionModel, out: Path) -> Identi
     identity = identity_map(shipped, model)
     old = network_from_checkpoint(checkpoint, weights, model=shipped)
     network = on_face_model(old, checkpoint.config, identity, model)
-    stored = out.with_name(out.name + ".safetensors")
     info = checkpoint.info | {"face_model": fingerprint(model), "identity": "mapped from the shipped face model"}
-    save_checkpoint(stored, checkpoint.config, compact(prefixed("network.", network)), info)
-    network = network_from_checkpoint(load_checkpoint(stored), stored, model=model)
-    export_graph(network, stored, out.with_name(out.name + ".onnx"))
+    write_network(Checkpoint(checkpoint.config, prefixed("network.", network), info), out, model)
     return identity
 
 
