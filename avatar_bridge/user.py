@@ -41,7 +41,7 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: 
     return UserPredictor(predictor, UserFace(known, model), OnlineIdentity(known, model) if online else None)
 
 
-def network_of_user(user: str | None, preset: str, weights: Path | None, adapted: bool = True) -> Path | None:
+def network_of_user(user: str | None, preset: str, weights: Path | None, adapted: bool = False) -> Path | None:
     """Return the network that was adapted to a user where there is one to be used, else `weights`.
 
     One that was made of another calibration or from another network is left alone, and why is logged.

@@ -37,7 +37,7 @@ def adapt(
     Examples:
         rdr adapt --user anna --source anna.mp4
         rdr adapt --user anna --source monday.mp4 tuesday.mp4 --minutes 8
-        rdr track 0 --user anna
+        rdr track 0 --user anna --adapted
 
     Args:
         user: Who it is, as calibrated with rdr calibrate.
@@ -96,7 +96,7 @@ def adapt(
 
     with on_interrupt(lambda: None):  # what was learned is written, a second Ctrl-C ends it anyway
         adapted = save_adapted(store, user, write, made_of, network_sha256(network), facts)
-    _say(f"wrote {adapted.network} ({facts['licence']}); rdr track --user {user} uses it, --no-adapted leaves it")
+    _say(f"wrote {adapted.network} ({facts['licence']}); rdr track --user {user} --adapted uses it")
 
 
 def _gather(sitting: Sitting, sources: tuple[str, ...], predictor: Any, seconds: float | None, threads: int) -> None:

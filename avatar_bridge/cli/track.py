@@ -37,7 +37,7 @@ def track(
     smoothing: str = "normal",
     user: str | None = None,
     online: bool = False,
-    adapted: bool = True,
+    adapted: bool = False,
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
