@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 
 from rdr_core.fitting.pose import Camera
-from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import Float32
 
 _ROUNDS: Final = 3
@@ -59,7 +58,7 @@ class NearCamera:
         """(..., 3) model points -> (...) how much larger each is seen than what is as far as the pivot."""
         if np.isinf(self.distance_cm):
             return np.ones(points_cm.shape[:-1])
-        depth_cm = (points_cm - self.pivot_cm) @ matrix_from_euler(self.flat.euler_rad)[2]
+        depth_cm = (points_cm - self.pivot_cm) @ self.flat.rotation[2]
         return 1 / np.maximum(1 - depth_cm / self.distance_cm, _NEAREST)
 
     def project(self, points_cm: Float32) -> Float32:

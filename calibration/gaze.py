@@ -121,7 +121,7 @@ def look(
 def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball, directions: Float32) -> Float32:
     """(D,) logarithm of how well an iris on this eyeball, looking that way, explains what is between the lids."""
     grid = _grid()
-    turn = matrix_from_euler(np.asarray(camera.euler_rad, np.float64))
+    turn = camera.rotation
     lids = points[_EYES[eye.side]].astype(np.float64)
     scale = camera.scale_px_per_cm
     center = lids[[0, 3]].mean(axis=0) + scale * (turn @ eye.from_corners_cm)[:2] * [1, -1]

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from rdr_core.fitting.pose import Camera
-from rdr_core.geometry.rotation import euler_from_matrix, matrix_from_euler
+from rdr_core.geometry.rotation import euler_from_matrix
 from rdr_core.types import Float32
 
 N_POSE: Final = 6
@@ -57,7 +57,7 @@ class JointStep:
 
 def pose_rows(camera: Camera, landmarks_cm: Float32) -> Float32:
     """(68, 3) landmarks -> (68, 2, 6): what a turn, a shift and a growth move them by in the image, cm, y down."""
-    x, y, z = (landmarks_cm @ matrix_from_euler(camera.euler_rad).T).T
+    x, y, z = (landmarks_cm @ camera.rotation.T).T
     nothing, one = np.zeros_like(x), np.ones_like(x)
     across = np.stack([nothing, z, -y, one, nothing, x], axis=1)
     down = np.stack([z, nothing, -x, nothing, one, -y], axis=1)
@@ -69,7 +69,7 @@ def moved(camera: Camera, step: Float32) -> Camera:
     turn = step[:3] * min(1.0, _MOST_TURN_RAD / max(float(np.linalg.norm(step[:3])), 1e-9))
     growth = float(np.clip(step[5], -0.3, 0.3))
     return Camera(
-        euler_from_matrix(_rotation(turn) @ matrix_from_euler(np.asarray(camera.euler_rad, np.float64))),
+        euler_from_matrix(_rotation(turn) @ camera.rotation),
         camera.translation_px + camera.scale_px_per_cm * step[3:5],
         camera.scale_px_per_cm * float(np.exp(growth)),
     )

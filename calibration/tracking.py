@@ -97,7 +97,7 @@ class UserFace:
         for _ in range(_STEPS):
             shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
             seen = landmarks_on_outline(self._topology, camera.project(shape))
-            turned = _turn_between(said_turn, matrix_from_euler(np.asarray(camera.flat.euler_rad, np.float64)))
+            turned = _turn_between(said_turn, camera.flat.rotation)
             equations = self._equations(camera, seen, shape, points, alpha, turned)
             nothing = np.zeros(0)
             step = solve_together([equations], said[None], self._exp_weight, nothing, nothing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,9 +28,14 @@ class Camera:
         euler, translation, scale = fit_pose(landmarks_cm, points_px, weights)
         return cls(euler, translation, max(scale, 1e-3))
 
+    @cached_property
+    def rotation(self) -> Float32:
+        """(3, 3) of `euler_rad`."""
+        return matrix_from_euler(self.euler_rad)
+
     def image_rows(self, offsets: Float32) -> Float32:
         """Turn model offsets (..., 3), cm, into image offsets (..., 2), cm, y down."""
-        return offsets @ (matrix_from_euler(self.euler_rad)[:2] * [[1.0], [-1.0]]).T
+        return offsets @ (self.rotation[:2] * [[1.0], [-1.0]]).T
 
     def residual_cm(self, landmarks_cm: Float32, points_px: Float32) -> Float32:
         """(68, 2) image points minus projected landmarks, in cm at the face, y down."""
@@ -41,4 +47,4 @@ class Camera:
 
     def depth_px(self, landmarks_cm: Float32) -> Float32:
         """(..., 3) cm -> (...) depth, px, larger is nearer."""
-        return landmarks_cm @ matrix_from_euler(self.euler_rad)[2] * np.float32(self.scale_px_per_cm)
+        return landmarks_cm @ self.rotation[2] * np.float32(self.scale_px_per_cm)
