@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.calibration import _observation, _steadiness
 from benchmarks.calibration_people import LIDS, TEST, Shot, sitters
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 from calibration.adapt import fine_tune, labelled
 from calibration.calibrate import calibrate
 from calibration.session import CalibrationSession

@@ -31,7 +31,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests" / "blender"))
     import run
 
-    from benchmarks.latency import machine
+    from benchmarks.machine import machine
 
     results: dict[str, Any] = {"machine": machine(), "vertices": VERTICES}
     for blender in run.BLENDERS:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.calibration_people import LIDS, TEST, Shot, Sitter, sitters
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 from calibration.calibrate import calibrate, fit_frames
 from calibration.frame_selection import FrameSelection, SelectionConfig
 from calibration.identity import fit_person

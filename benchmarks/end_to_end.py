@@ -19,7 +19,7 @@ import numpy as np
 
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.subscriber import Subscriber
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 from benchmarks.stream import percentiles
 
 

@@ -28,7 +28,7 @@ from avatar_bridge.fake import FakeFace
 from avatar_bridge.messages import FaceFrame, Message
 from avatar_bridge.publisher import Publisher
 from avatar_bridge.subscriber import Subscriber
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 
 _PREPARED = 240
 """Frames that are made before, so that the sender's time is that of sending."""

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 
 PICTURES_PER_SHARD = 500
 SHARDS = 4

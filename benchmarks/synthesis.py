@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 
 
 class Laps:

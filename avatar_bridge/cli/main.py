@@ -75,6 +75,7 @@ SUMMARIES: Final = {
     "train": "train a network",
     "eval": "measure a network on the benchmarks",
     "ablate": "train and measure variants of the network: what its parts are worth",
+    "bench": "measure how long a face takes on this machine",
     "export": "make a trained network ready for live tracking",
     "quantize": "give an exported network a graph in bytes: twice as fast",
 }

@@ -21,7 +21,7 @@ from benchmarks.faults.floods import flood_of_frames, flood_of_requests, flood_o
 from benchmarks.faults.garbage import garbage_at_control, garbage_on_the_stream, garbage_to_the_sender
 from benchmarks.faults.peers import machine_asleep, port_taken, receiver_frozen, receiver_killed, sender_killed
 from benchmarks.faults.row import Row
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 
 FAULTS: Final[dict[str, Callable[[], Row]]] = {
     fault.__name__: fault

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.latency import machine
+from benchmarks.machine import machine
 from benchmarks.peers.programs import MEDIAPIPE, OURS, PROGRAMS, Program
 from rdr_core.inference.detector import FaceDetector
 

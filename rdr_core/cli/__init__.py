@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "train": "rdr_core.cli.train:train_command",
     "eval": "rdr_core.cli.evaluate:evaluate",
     "ablate": "rdr_core.cli.ablate:ablate",
+    "bench": "rdr_core.cli.bench:bench",
     "export": "rdr_core.cli.export:export",
     "quantize": "rdr_core.cli.quantize:quantize",
 }

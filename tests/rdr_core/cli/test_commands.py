@@ -381,3 +381,19 @@ def test_quantize(manifest: Path, weights: Path, tmp_path: Path, capsys: pytest.
 def test_quantize_says_what_is_wrong(tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--images FOLDER" in fails(capsys, "quantize", tmp_path / "a.onnx")
     assert "make it with rdr export" in fails(capsys, "quantize", tmp_path / "a.onnx", "--images", manifest)
+
+
+def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--rounds", "20", "--threads", "1", "--out", str(tmp_path / "b.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "float x1" in printed
+    assert "int8 x1" in printed
+    written = json.loads((tmp_path / "b.json").read_text())
+    assert [(row["precision"], row["threads"]) for row in written["variants"]] == [("float", 1), ("int8", 1)]
+    assert written["tracking_takes"] in ("float", "int8")
+
+
+def test_bench_says_what_is_wrong(grey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "at least 20" in fails(capsys, "bench", "--rounds", "3")
+    assert "no face was found" in fails(capsys, "bench", "--image", grey / "a.png")
+    assert "no picture" in fails(capsys, "bench", "--image", tmp_path / "none.png")
