@@ -105,14 +105,15 @@ def subpixel(model: onnx.ModelProto) -> list[str]:
         if node.op_type != "ConvTranspose":
             nodes.append(node)
             continue
-        source, weights, bias = node.input
+        source, weights, *bias = node.input
         taps = four_phases(numpy_helper.to_array(tensors[weights]))
         shape = (4 * taps.shape[0], *taps.shape[2:])
-        biases = np.repeat(numpy_helper.to_array(tensors[bias]), 4)
         names.append(weights + ".subpixel")
         model.graph.initializer.append(numpy_helper.from_array(taps.reshape(shape), names[-1]))
-        model.graph.initializer.append(numpy_helper.from_array(biases, bias + ".subpixel"))
-        inputs, fine = [source, names[-1], bias + ".subpixel"], node.output[0] + ".phases"
+        for name in bias:
+            biases = np.repeat(numpy_helper.to_array(tensors[name]), 4)
+            model.graph.initializer.append(numpy_helper.from_array(biases, name + ".subpixel"))
+        inputs, fine = [source, names[-1], *(name + ".subpixel" for name in bias)], node.output[0] + ".phases"
         nodes.append(helper.make_node("Conv", inputs, [fine], name=node.name + ".conv", pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("DepthToSpace", [fine], node.output, blocksize=2, mode="CRD"))
     _set_nodes(model, nodes)

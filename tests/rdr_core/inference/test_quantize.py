@@ -108,10 +108,12 @@ def test_the_stem_on_blocks_says_the_same() -> None:
     np.testing.assert_allclose(run(model, image), expected, atol=1e-4)
 
 
-def test_subpixel_graph_says_the_same() -> None:
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_subpixel_graph_says_the_same(has_bias: bool) -> None:
     rng = np.random.default_rng(1)
     weights, bias = rng.normal(size=(5, 3, 4, 4)).astype(np.float32), rng.normal(size=3).astype(np.float32)
-    node = helper.make_node("ConvTranspose", ["x", "w", "b"], ["y"], "deconv", strides=[2, 2], pads=[1, 1, 1, 1])
+    names = ["x", "w", "b"] if has_bias else ["x", "w"]
+    node = helper.make_node("ConvTranspose", names, ["y"], "deconv", strides=[2, 2], pads=[1, 1, 1, 1])
     model = one_node(node, {"w": weights, "b": bias}, ["n", 5, "h", "w_"])
     image = rng.normal(size=(2, 5, 6, 4)).astype(np.float32)
     expected = run(model, image)
