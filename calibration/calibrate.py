@@ -12,7 +12,7 @@ from calibration.identity import IdentityConfig, PersonFit, fit_person
 from calibration.observation import Observation
 from calibration.poses import POSES
 from calibration.quality import QualityReport
-from calibration.ranges import Ranges, ranges_of
+from calibration.ranges import TURNS, Ranges, ranges_of
 from calibration.session import CalibrationSession
 from calibration.user_model import UserModel
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
@@ -69,7 +69,12 @@ def session_ranges(session: CalibrationSession) -> Ranges:
         for shape in pose.shapes
         if pose.key in session.held
     }
-    return ranges_of(np.stack([frame.alpha_exp for frame in session.at_rest]), held)
+    turned = {
+        pose.key: (np.stack([frame.alpha_exp for frame in frames]), float(np.median([*map(pose.angle_rad, frames)])))
+        for pose in POSES
+        if pose.key in TURNS and (frames := session.held.get(pose.key))
+    }
+    return ranges_of(np.stack([frame.alpha_exp for frame in session.at_rest]), held, turned)
 
 
 def _landmarks(frames: Sequence[Observation]) -> tuple[Float32, Float32]:

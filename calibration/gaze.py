@@ -37,13 +37,15 @@ _PITCH_BIAS_DEG: Final = 2.0
 """The upper lid's shadow makes every eye look up by so much."""
 _INDEPENDENT: Final = 0.25
 """Pixels of a lid's opening tell as much as so many times as many independent ones."""
-_SPREAD_DEG: Final = (16.0, 6.0)
+_SPREAD_DEG: Final = (12.0, 3.5)
 """The prior: how far people look to the side, and how far off the network's up and down is."""
 _SACCADE: Final = 0.5
 _SLOWEST: Final = 0.25
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
 _LIDS_HIDE: Final = (0.35, 0.7)
 """From the one lids begin to hide the iris, from the other the eye counts as closed."""
+_LIDS_HOLD: Final = (0.2, 0.5)
+"""The same where it is known how the eyes looked before: that is held sooner than an iris half hidden is believed."""
 _COLUMNS: Final = {
     side: [BLENDSHAPE_NAMES.index(f"EyeLook{way}_{side}") for way in ("Up", "Down", "In", "Out")] for side in "LR"
 }
@@ -107,7 +109,8 @@ def look(
         log = log + _likelihood(image_bgr, camera, points_px, eye, directions)
     share = np.exp(log - log.max())
     found = (share / share.sum()) @ angles_deg - [0.0, _PITCH_BIAS_DEG]
-    hidden = float(np.clip((closed - _LIDS_HIDE[0]) / (_LIDS_HIDE[1] - _LIDS_HIDE[0]), 0, 1))
+    begins, ends = _LIDS_HIDE if before is None else _LIDS_HOLD
+    hidden = float(np.clip((closed - begins) / (ends - begins), 0, 1))
     result = np.array(alpha_exp, np.float64)
     for eye in eyes:  # both eyes turn alike: a squint inwards is smaller than what can be seen
         columns = _COLUMNS[eye.side]

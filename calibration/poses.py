@@ -40,6 +40,10 @@ class PoseToShow:
         columns = [BLENDSHAPE_NAMES.index(name) for name in self.shapes]
         return float(np.mean((frame.alpha_exp - rest)[columns]))
 
+    def angle_rad(self, frame: Observation) -> float:
+        """Return how far the head is turned as this pose asks, rad; 0 where it asks for an expression."""
+        return 0.0 if self.measured_by is None else float(np.radians(self.measured_by(frame)))
+
     def frontal(self, frame: Observation) -> bool:
         """Whether the head is turned as this pose wants it: expressions are judged from the front."""
         return self.measured_by is not None or (abs(frame.yaw_deg) < 25 and abs(frame.pitch_deg) < 25)
@@ -53,9 +57,9 @@ POSES: Final = (
     PoseToShow("brows", "Raise your eyebrows", 0.2, ("BrowInnerUp", "BrowOuterUp_L", "BrowOuterUp_R")),
     PoseToShow("blink", "Close both eyes for a moment", 0.3, ("EyeClose_L", "EyeClose_R"), hold_s=0.35),
     PoseToShow("pucker", "Pucker your lips as for a kiss", 0.2, ("MouthPucker",)),
-    PoseToShow("left", "Turn your head to your left", 22.0, measured_by=lambda frame: frame.yaw_deg),
-    PoseToShow("right", "Turn your head to your right", 22.0, measured_by=lambda frame: -frame.yaw_deg),
-    PoseToShow("up", "Lift your chin", 10.0, measured_by=lambda frame: frame.pitch_deg),
-    PoseToShow("down", "Lower your chin", 10.0, measured_by=lambda frame: -frame.pitch_deg),
+    PoseToShow("left", "Turn your head to your left, face at rest", 22.0, measured_by=lambda frame: frame.yaw_deg),
+    PoseToShow("right", "Turn your head to your right, face at rest", 22.0, measured_by=lambda frame: -frame.yaw_deg),
+    PoseToShow("up", "Lift your chin, face at rest", 10.0, measured_by=lambda frame: frame.pitch_deg),
+    PoseToShow("down", "Lower your chin, face at rest", 10.0, measured_by=lambda frame: -frame.pitch_deg),
 )
 """Asked for in this order, after the face at rest; what is shown earlier counts, too."""

@@ -30,7 +30,7 @@ EXPRESSION_STD: Final = 0.07
 """How far the network's coefficients are trusted to be off: the pull of the landmarks is as strong as this is large.
 Chosen on rendered people (benchmarks/calibration.py): more makes errors of landmarks into expressions."""
 
-_BLINKING: Final = 4.0
+_BLINKING: Final = 6.0
 """A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
 _TURN_STD_RAD: Final = 0.05
 """How far the network's rotation is trusted to be off: it goes with another identity than the user's."""
@@ -79,13 +79,14 @@ class UserFace:
         alpha = np.asarray(prediction.alpha_exp, np.float64)
         camera, seen, alpha = self._fit(prediction, alpha)
         shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
+        rested = self.user.ranges.apply(alpha, prediction.pose.euler_rad)
         translation = np.append(camera.flat.translation_px, 0).astype(np.float32)
         pose = Pose(camera.flat.euler_rad.astype(np.float32), translation, camera.flat.scale_px_per_cm)
         return replace(
             prediction,
             projected_shape=camera.project(seen.on(shape)).astype(np.float32),
             pose=pose,
-            alpha_exp=self._look(image_bgr, camera.flat, prediction, self.user.ranges.apply(alpha), before),
+            alpha_exp=self._look(image_bgr, camera.flat, prediction, rested, before),
             alpha_id=self.user.alpha_id,
         )
 

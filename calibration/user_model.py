@@ -125,7 +125,7 @@ class UserModel:
             "quality": self.quality.as_dict(),
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        arrays |= {"rest": self.ranges.rest, "full": self.ranges.full}
+        arrays |= {name: getattr(self.ranges, name) for name in _RANGES}
         with whole_file(path) as temporary:
             with temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)
@@ -136,6 +136,7 @@ class UserModel:
 
 
 _ARRAYS: Final = ("alpha_id", "subset_neutral", "subset_offsets", "mesh_neutral", "mesh_offsets")
+_RANGES: Final = ("rest", "full", "by_turn")
 _DTYPES: Final[dict[str, type]] = {"mesh_offsets": np.float16}
 
 
@@ -177,7 +178,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if not isinstance(about, dict):
             raise ValueError(f"{ABOUT} is no object")
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in (*_ARRAYS, "rest", "full") if name in archive.files}
+        arrays = {name: archive[name] for name in (*_ARRAYS, *_RANGES) if name in archive.files}
     return about, arrays
 
 
@@ -189,7 +190,7 @@ def _from(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> UserModel:
         name=str(about["name"]),
         face_model=str(about["face_model"]),
         created_unix_ns=int(about["created_unix_ns"]),
-        ranges=Ranges(arrays["rest"], arrays["full"]),
+        ranges=Ranges(**{name: arrays[name] for name in _RANGES}),
         quality=QualityReport.from_dict(about["quality"]),
         **{name: arrays[name] for name in _ARRAYS},
     )

@@ -35,6 +35,7 @@ def test_what_is_written_comes_back(anna: UserModel, tmp_path: Path) -> None:
     assert (again.name, again.face_model, again.created_unix_ns) == (anna.name, anna.face_model, anna.created_unix_ns)
     assert again.quality == anna.quality
     np.testing.assert_array_equal(again.ranges.rest, anna.ranges.rest)
+    np.testing.assert_array_equal(again.ranges.by_turn, anna.ranges.by_turn)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["anna.npz"]
 
 
