@@ -30,7 +30,8 @@ def read_avatar_glb(path: Path) -> tuple[list[Part], list[str]]:
     try:
         file = GlbFile(path)
         targets = _target_names(file)
-        shapes, problems = best_set(targets), []
+        shapes = best_set(targets)
+        problems: list[str] = []
         parts = list(_parts(file, shapes, problems))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]

@@ -46,9 +46,9 @@ class ShapeSet:
     def missing(self, found: Sequence[str]) -> list[str]:
         """Return the expressions that move nothing with these shapes alone."""
         there = np.isin(self.names, list(found))
-        could = (np.abs(self.gains) > 0).any(axis=1)
-        moved = (np.abs(self.gains[:, there]) > 0).any(axis=1)
-        return [name for name, a, b in zip(BLENDSHAPE_NAMES, could, moved, strict=True) if a and not b]
+        drives = self.gains != 0
+        lost = np.flatnonzero(np.any(drives, axis=1) & ~np.any(drives[:, there], axis=1))
+        return [BLENDSHAPE_NAMES[index] for index in lost]
 
     def offsets(self, shapes: dict[str, Float32], n_vertices: int) -> Float32:
         """Shape -> (V, 3) offsets, those that there are -> (E, V, 3)."""

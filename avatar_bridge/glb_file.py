@@ -132,7 +132,8 @@ def _chunks(content: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
         raise AvatarError(f"{path}: glTF version {version}; export version 2")
     if size > len(content):
         raise AvatarError(f"{path}: cut off after {len(content)} of {size} bytes; copy it again")
-    chunks, at = {}, 12
+    chunks: dict[int, bytes] = {}
+    at = 12
     while at + 8 <= size:
         length, kind = struct.unpack_from("<II", content, at)
         if at + 8 + length > size:

@@ -45,8 +45,8 @@ def avatar(
         size: Side of one face, px.
         yaw: Turn the heads, degrees; over 0 they look to the right of the picture.
         out: The file to export to; with --format obj a folder.
-        format: glb: glTF 2.0, with a morph target for each shape; obj: shape_0.obj (at rest) to shape_46.obj; npz: without
-            loss, for rdr preview --avatar and for numpy.
+        format: glb: glTF 2.0, with a morph target for each shape; obj: shape_0.obj (at rest) to shape_46.obj; npz:
+            without loss, for rdr preview --avatar and for numpy.
         names: With glb, whose shapes: facewarehouse (46) or arkit (52).
         user: With export: whose face it has, as calibrated with rdr calibrate; default: the mean face.
         avatar: With export: an avatar of your own instead (.glb, .vrm, .npz, or a FaceWarehouse person's folder).

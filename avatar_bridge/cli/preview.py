@@ -54,8 +54,8 @@ def preview(
         wait: Give up when no face is heard of for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
         server_key: The sender's public key where it is on another machine (rdr keys).
-        avatar: Another avatar: a .glb or .vrm with the shapes of ARKit or FaceWarehouse, an .npz of rdr avatar export, or a
-            FaceWarehouse person's folder; default: the one that comes with the program.
+        avatar: Another avatar: a .glb or .vrm with the shapes of ARKit or FaceWarehouse, an .npz of rdr avatar export,
+            or a FaceWarehouse person's folder; default: the one that comes with the program.
         user: The avatar has the face of this user (rdr calibrate).
         samples: Anti-aliasing; 0 is the fastest.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +174,8 @@ def test_flipped_bytes_load_or_are_refused(glb: Path, at: int, byte: int) -> Non
     content[at] = byte
     spoilt = glb.with_name("flip.glb")
     spoilt.write_bytes(content)
-    try:
+    with suppress(AvatarError):  # any other error is a fault
         load_avatar(spoilt)
-    except AvatarError as error:
-        assert "\n" not in str(error)
 
 
 def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
