@@ -137,15 +137,18 @@ class LiveView:
 
 
 def draw_landmark_inset(picture: UInt8, frame: FaceFrame, mirrored: bool) -> None:
-    """Draw the 68 landmarks in the camera's picture, small, at the lower right; the stream brings no picture."""
+    """Draw the 68 landmarks in the camera's picture, small, at the bottom; the stream brings no picture."""
     width, height = frame.source_size_px
     shrink = _INSET * picture.shape[1] / max(width, height, 1)
     inset = np.zeros((max(1, round(height * shrink)), max(1, round(width * shrink)), 3), np.uint8)
-    for x, y in frame.landmarks_px.astype(float):
+    if frame.landmarks_px is None:
+        put_text(inset, "no landmarks in this stream", (4, inset.shape[0] // 2), 0.3)
+    for x, y in () if frame.landmarks_px is None else frame.landmarks_px.astype(float):
         if 0 <= x < width and 0 <= y < height:
             at = round((width - 1 - x if mirrored else x) * shrink), round(y * shrink)
             cv2.circle(inset, at, 1, (90, 200, 90), -1, cv2.LINE_AA)
-    picture[-inset.shape[0] :, -inset.shape[1] :] = inset
+    left = (picture.shape[1] - inset.shape[1]) // 2  # between the bars
+    picture[-inset.shape[0] :, left : left + inset.shape[1]] = inset
 
 
 def draw_help(picture: UInt8) -> None:

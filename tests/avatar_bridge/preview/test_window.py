@@ -143,3 +143,8 @@ def test_what_keys_show_comes_and_goes(view: LiveView, make_frame: Callable[...,
     assert (view.draw(frame) != without).mean() > 0.003
     view.press(ord(key))
     np.testing.assert_array_equal(view.draw(frame), without)
+
+
+def test_a_stream_without_landmarks_is_shown(view: LiveView, make_frame: Callable[..., FaceFrame]) -> None:
+    view.press(ord("l"))
+    assert view.draw(make_frame(landmarks_px=None)).any()
