@@ -5,6 +5,7 @@ After a change that is meant: `python -m tests.avatar_bridge.preview.test_pictur
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ import pytest
 from avatar_bridge.avatar import default_avatar
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
-pytest.importorskip("pyrender", reason="the preview extra is not installed")
+pytestmark = pytest.mark.skipif(find_spec("pyrender") is None, reason="the preview extra is not installed")
 
 STORED = Path(__file__).parents[3] / "docs" / "images" / "preview.jpg"
 SIDE = 128
