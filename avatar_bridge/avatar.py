@@ -50,6 +50,8 @@ class Part:
     """(V, 3) RGB in [0, 1], linear light, that the texture is multiplied by; or None."""
     gaze: Gaze | None = None
     """For an eyeball: how it turns."""
+    name: str = "Part"
+    """Skin, EyeLeft, EyeRight, Mouth, or what a file calls it."""
 
     @cached_property
     def _moving(self) -> tuple[np.ndarray, Float32]:
@@ -110,6 +112,7 @@ class Avatar:
             uv=uv,
             texture=texture,
             colors=np.repeat(light[:, None], 3, axis=1),
+            name="Skin",
         )
         accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
         return cls((skin, *accessories))
@@ -127,7 +130,8 @@ def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Fl
     depth = extra.tensor.rows(rest).contract_identity(model.identity_mean)[0][:, 2:]
     lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((depth - far) / (near - far), 0, 1) ** 2
     colors = (extra.colors[rest] ** 2 * lit).astype(np.float32)
-    return (*eyes, Part(triangles, neutral[rest], offsets[:, rest], np.arange(len(rest)), 0.5, colors=colors))
+    welded = np.arange(len(rest))
+    return (*eyes, Part(triangles, neutral[rest], offsets[:, rest], welded, 0.5, colors=colors, name="Mouth"))
 
 
 def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
@@ -136,7 +140,8 @@ def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
     gaze = Gaze(center, is_left=bool(center[0] > 0))
     vertices = center + np.float32(radius) * directions
     welded = np.arange(len(vertices))
-    return Part(triangles, vertices, still, welded, 0.12, uv=uv, texture=eye_texture(), gaze=gaze)
+    name = "EyeLeft" if gaze.is_left else "EyeRight"
+    return Part(triangles, vertices, still, welded, 0.12, uv=uv, texture=eye_texture(), gaze=gaze, name=name)
 
 
 @lru_cache(maxsize=1)

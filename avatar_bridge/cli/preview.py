@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
+from avatar_bridge.cli.avatar import open_avatar
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.cli.stream import endpoint_of_source, open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
@@ -28,6 +30,9 @@ def preview(
     wait: float = 10.0,
     idle: float = 5.0,
     server_key: str | None = None,
+    avatar: Path | None = None,
+    user: str | None = None,
+    samples: Literal[0, 2, 4, 8] = 4,
 ) -> None:
     """Show the avatar that a stream drives: in a window, or without a display as a video or picture.
 
@@ -36,6 +41,8 @@ def preview(
         rdr preview --out out/avatar.mp4 --seconds 10
         rdr preview --out out/avatar.png
         rdr preview --source left
+        rdr preview --avatar my_character.vrm
+        rdr preview --user anna
 
     Args:
         endpoint: Where the stream is published.
@@ -47,17 +54,20 @@ def preview(
         wait: Give up when no face is heard of for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
         server_key: The sender's public key where it is on another machine (rdr keys).
+        avatar: Another avatar: a .glb or .vrm with the shapes of ARKit or FaceWarehouse, an .npz of rdr avatar export,
+            or a FaceWarehouse person's folder; default: the one that comes with the program.
+        user: The avatar has the face of this user (rdr calibrate).
+        samples: Anti-aliasing; 0 is the fastest.
     """
     if out is not None:
         if out.suffix.lower() not in (".mp4", ".png"):
             raise AvatarError(f"--out must end in .mp4 or .png, got {out.name}")
         out.parent.mkdir(parents=True, exist_ok=True)
-    from avatar_bridge.avatar import default_avatar
-
+    shown = open_avatar(avatar, user)
     endpoint = endpoint_of_source(endpoint, source, wait, server_key)
     live = out is None or out.suffix.lower() == ".png"
     with (
-        AvatarRenderer(default_avatar(), size, size) as renderer,  # takes seconds, in which nobody would receive
+        AvatarRenderer(shown, size, size, samples) as renderer,  # takes seconds, in which nobody would receive
         open_stream(endpoint, server_key, latest_only=live) as stream,
         status_line(None) as show,
     ):

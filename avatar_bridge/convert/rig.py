@@ -38,7 +38,7 @@ class MorphMesh:
     """One mesh with one material."""
 
     name: str
-    """Skin, EyeLeft, EyeRight or Mouth."""
+    """Skin, EyeLeft, EyeRight, Mouth, or what a file calls it."""
     vertices: Float32
     """(V, 3) cm, of the neutral face; of an eye from its pivot."""
     normals: Float32
@@ -86,15 +86,8 @@ def rig_of(names: tuple[str, ...], avatar: Avatar | None = None) -> tuple[MorphM
         shapes = _arkit_shapes()
     else:
         raise ConvertError("the avatar has the shapes of FaceWarehouse or ARKit: take --names facewarehouse or arkit")
-    skin, left, right, mouth = _in_order((avatar or default_avatar()).parts)
-    shipped = avatar is None or skin.texture is load_skin()
-    skin_file = (files("rdr_core") / "assets" / SKIN).read_bytes() if shipped else _jpeg(skin.texture)
-    return (
-        _mesh("Skin", skin, shapes, skin_file),
-        _mesh("EyeLeft", left, {}, _png(left.texture)),
-        _mesh("EyeRight", right, {}, _png(right.texture)),
-        _mesh("Mouth", mouth, shapes, None),
-    )
+    parts = _in_order((avatar or default_avatar()).parts)
+    return tuple(_mesh(part, {} if part.gaze else shapes, _texture_file(part)) for part in parts)
 
 
 def motion_of(face: FaceTrack) -> Motion:
@@ -121,18 +114,25 @@ def _arkit_shapes() -> dict[str, tuple[str, int]]:
     return shapes
 
 
-def _in_order(parts: tuple[Part, ...]) -> tuple[Part, Part, Part, Part]:
+def _in_order(parts: tuple[Part, ...]) -> list[Part]:
     """Return skin, left eye, right eye and the rest of an avatar."""
     skin, *others = parts
     eyes = sorted((p for p in others if p.gaze is not None), key=lambda p: not (p.gaze and p.gaze.is_left))
-    rest = [p for p in others if p.gaze is None]
-    return skin, eyes[0], eyes[1], rest[0]
+    return [skin, *eyes, *(p for p in others if p.gaze is None)]
 
 
-def _mesh(name: str, part: Part, shapes: Mapping[str, tuple[str, int]], texture: bytes | None) -> MorphMesh:
+def _texture_file(part: Part) -> bytes | None:
+    if part.texture is None:
+        return None
+    if part.texture is load_skin():
+        return (files("rdr_core") / "assets" / SKIN).read_bytes()
+    return _jpeg(part.texture) if part.gaze is None else _png(part.texture)
+
+
+def _mesh(part: Part, shapes: Mapping[str, tuple[str, int]], texture: bytes | None) -> MorphMesh:
     pivot = None if part.gaze is None else np.asarray(part.gaze.pivot, np.float32)
     return MorphMesh(
-        name=name,
+        name=part.name,
         vertices=part.neutral if pivot is None else part.neutral - pivot,
         normals=part.normals(part.neutral),
         triangles=part.triangles,

@@ -38,6 +38,23 @@ def draw_bars(image: UInt8, alpha_exp: Float32, column: int = 0) -> None:
         put_text(image, f"{BLENDSHAPE_NAMES[index]} {alpha_exp[index]:.2f}", at, size)
 
 
+def draw_all_bars(image: UInt8, alpha_exp: Float32) -> None:
+    """Draw all of (46,) coefficients into an (H, W, 3) BGR picture, in a column along each edge."""
+    height, width = image.shape[:2]
+    rows = -(-len(alpha_exp) // 2)
+    row, column = height // (rows + 3), round(0.3 * width)
+    size = float(np.clip(row / 42, 0.25, 0.6))
+    for side in (0, 1):
+        panel = image[2 * row : (2 + rows) * row, (width - column) * side : (width - column) * side + column]
+        panel[:] = panel // 2
+    for index, value in enumerate(np.clip(alpha_exp, 0, 1)):
+        side, line = divmod(index, rows)
+        left, bottom = (width - column) * side, (3 + line) * row
+        end = left + round(float(value) * column)
+        cv2.rectangle(image, (left, bottom - row + 1), (end, bottom - 2), _BAR_BGR, -1)
+        put_text(image, f"{BLENDSHAPE_NAMES[index]} {value:.2f}", (left + 3, bottom - row // 4), size)
+
+
 def text_size(image: UInt8) -> float:
     """OpenCV's font scale that suits a picture."""
     return float(np.clip(image.shape[1] / 1100, 0.36, 0.9))

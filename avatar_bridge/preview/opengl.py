@@ -49,12 +49,15 @@ class OffscreenContext:
             raise AvatarError(NEED_OPENGL.format(reason=_first_line(error))) from error
         # FLAT: pyrender binds no lights and takes flat.vert and flat.frag, which are ours and do the lighting
         self._flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.OFFSCREEN
+        self._wire = pyrender.RenderFlags.ALL_WIREFRAME
+        self.wireframe = False
+        """Edges alone."""
         self._thread = threading.get_ident()
 
     def draw(self, scene: Any) -> UInt8:
         """Draw a scene: (H, W, 4) BGRA, colour premultiplied by alpha."""
         self._enter()
-        return self._offscreen._renderer.render(scene, self._flags)
+        return self._offscreen._renderer.render(scene, self._flags | (self._wire if self.wireframe else 0))
 
     def upload(self, primitive: Any, buffer: Float32) -> None:
         """Overwrite a primitive's interleaved vertex buffer; does nothing before it was drawn for the first time."""

@@ -44,9 +44,7 @@ class AvatarRenderer:
         self._scene = pyrender.Scene(bg_color=[0, 0, 0, 0])
         self._head = self._scene.add(pyrender.Mesh(self._primitives))
         self._camera = pyrender.OrthographicCamera(1.0, 1.0, znear=1.0, zfar=2 * _DISTANCE_CM)
-        pose = np.eye(4)
-        pose[2, 3] = _DISTANCE_CM
-        self._scene.add(self._camera, pose=pose)
+        self._eye = self._scene.add(self._camera)
         self._background = studio_background(width, height)
 
     @property
@@ -61,6 +59,7 @@ class AvatarRenderer:
         translation_px: Float32 | None = None,
         scale_px_per_cm: float | None = None,
         background: UInt8 | None = None,
+        orbit_rad: tuple[float, float] = (0.0, 0.0),
     ) -> UInt8:
         """Draw the avatar. The head turns; the neck follows and the shoulders stay.
 
@@ -70,6 +69,7 @@ class AvatarRenderer:
             translation_px: (2 or 3,) where the model's origin comes to lie, image px; default: head in the middle.
             scale_px_per_cm: f of Eq. (3); default: head and neck fill the view.
             background: (H, W, 3) BGR; default: a studio grey.
+            orbit_rad: from where it is seen: how far up, and how far to the right of the picture.
 
         Returns:
             (H, W, 3) uint8 BGR.
@@ -86,9 +86,14 @@ class AvatarRenderer:
             raise AvatarError("cannot draw a face with values that are not finite")
         self._camera.xmag, self._camera.ymag = self.width / (2 * scale), self.height / (2 * scale)
         self._scene.set_pose(self._head, pose)
+        self._scene.set_pose(self._eye, _eye_pose(*orbit_rad))
         self._move(alpha_exp)
         drawn = self._context.draw(self._scene)
         return _compose(drawn, self._background if background is None else background)
+
+    def set_wireframe(self, wanted: bool) -> None:
+        """Draw edges alone from now on, or surfaces again."""
+        self._context.wireframe = wanted
 
     def _move(self, alpha_exp: Float32) -> None:
         """Overwrite positions and normals in the buffers that the first frame made: no mesh is built per frame."""
@@ -111,6 +116,14 @@ class AvatarRenderer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _eye_pose(up_rad: float, right_rad: float) -> np.ndarray:
+    """(4, 4) place of the camera: on a sphere around the origin, looking at it."""
+    pose = np.eye(4)
+    pose[:3, :3] = matrix_from_euler(np.array([0.0, right_rad, 0.0])) @ matrix_from_euler(np.array([up_rad, 0.0, 0.0]))
+    pose[:3, 3] = _DISTANCE_CM * pose[:3, 2]
+    return pose
 
 
 def studio_background(width: int, height: int) -> UInt8:

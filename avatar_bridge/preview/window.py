@@ -15,12 +15,31 @@ import numpy as np
 
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.messages import FaceFrame
-from avatar_bridge.preview.bars import draw_bars, put_text, text_size
+from avatar_bridge.preview.bars import N_BARS, draw_all_bars, draw_bars, put_text, text_size
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
+from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
 from rdr_core.types import UInt8
 
-TITLE: Final = "RDR Live - q quits, m mirrors, b shows bars, s saves a picture"
+TITLE: Final = "RDR Live - ? shows the keys"
+HELP: Final = (
+    "drag        look from elsewhere",
+    "wheel + -   nearer, farther",
+    "0           look from ahead again",
+    "h           hold the head still",
+    "m           mirror",
+    "w           wireframe",
+    "b           bars: 6 strongest, all 46, none",
+    "l           landmarks",
+    "s           save a picture",
+    "? q         these keys; quit",
+)
+_ZOOM: Final = 1.1
+_ZOOMS: Final = (0.4, 8.0)
+_RAD_PER_PX: Final = 0.008
+_MAX_UP_RAD: Final = 1.4
+_INSET: Final = 0.3
+"""Side of the landmarks' picture, of the window's."""
 NO_DISPLAY: Final = "no display to open a window on ({reason}); write a video instead: rdr preview --out avatar.mp4"
 _QUIT: Final = (ord("q"), 27)
 _PROBE: Final = "import cv2; cv2.namedWindow('probe'); cv2.destroyAllWindows()"
@@ -36,17 +55,29 @@ class LiveView:
         self.folder = folder
         self.mirrored = True
         """As in a mirror, which is what people expect of themselves."""
-        self.bars = False
+        self.bars = 0
+        """0, N_BARS or all of them."""
+        self.zoom = 1.0
+        self.orbit_rad = (0.0, 0.0)
+        """Up and to the right of the picture."""
+        self.head_locked = self.wireframe = self.landmarks = self.help = False
+        self._dragged_from: tuple[int, int] | None = None
         self.picture = renderer.render(np.zeros(46, np.float32), np.zeros(3, np.float32))
 
     def draw(self, frame: FaceFrame, caption: str = "") -> UInt8:
         """Return the avatar as a frame says, (H, W, 3) BGR."""
-        picture = self.renderer.render(frame.alpha_exp, frame.euler_rad)
+        euler_rad = np.zeros(3, np.float32) if self.head_locked else frame.euler_rad
+        scale = self.renderer.px_per_cm * self.zoom
+        picture = self.renderer.render(frame.alpha_exp, euler_rad, None, scale, orbit_rad=self._seen_from())
         self.picture = np.ascontiguousarray(picture[:, ::-1]) if self.mirrored else picture
         if self.bars:
-            draw_bars(self.picture, frame.alpha_exp)
+            (draw_bars if self.bars == N_BARS else draw_all_bars)(self.picture, frame.alpha_exp)
+        if self.landmarks:
+            draw_landmark_inset(self.picture, frame, self.mirrored)
         size = text_size(self.picture)
         put_text(self.picture, caption if frame.tracked else "face lost", (10, round(34 * size) + 4), size)
+        if self.help:
+            draw_help(self.picture)
         return self.picture
 
     def press(self, key: int) -> bool:
@@ -54,10 +85,46 @@ class LiveView:
         if key == ord("m"):
             self.mirrored = not self.mirrored
         elif key == ord("b"):
-            self.bars = not self.bars
+            self.bars = {0: N_BARS, N_BARS: N_EXPRESSIONS}.get(self.bars, 0)
+        elif key == ord("h"):
+            self.head_locked = not self.head_locked
+        elif key == ord("w"):
+            self.wireframe = not self.wireframe
+            self.renderer.set_wireframe(self.wireframe)
+        elif key == ord("l"):
+            self.landmarks = not self.landmarks
+        elif key == ord("?"):
+            self.help = not self.help
+        elif key == ord("0"):
+            self.zoom, self.orbit_rad = 1.0, (0.0, 0.0)
+        elif key in (ord("+"), ord("="), ord("-")):
+            self.zoom_by(1 / _ZOOM if key == ord("-") else _ZOOM)
         elif key == ord("s"):
             self.save()
         return key not in _QUIT
+
+    def zoom_by(self, factor: float) -> None:
+        """Show the head so many times as large, within bounds."""
+        self.zoom = float(np.clip(self.zoom * factor, *_ZOOMS))
+
+    def mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
+        """Orbit by dragging, zoom by the wheel: what OpenCV calls."""
+        if event == cv2.EVENT_LBUTTONDOWN:
+            self._dragged_from = x, y
+        elif event == cv2.EVENT_LBUTTONUP:
+            self._dragged_from = None
+        elif event == cv2.EVENT_MOUSEMOVE and self._dragged_from is not None:
+            right = self.orbit_rad[1] - (x - self._dragged_from[0]) * _RAD_PER_PX
+            up = self.orbit_rad[0] + (y - self._dragged_from[1]) * _RAD_PER_PX
+            self.orbit_rad = float(np.clip(up, -_MAX_UP_RAD, _MAX_UP_RAD)), right
+            self._dragged_from = x, y
+        elif event == cv2.EVENT_MOUSEWHEEL:
+            self.zoom_by(_ZOOM if flags > 0 else 1 / _ZOOM)
+
+    def _seen_from(self) -> tuple[float, float]:
+        """In a mirror, what is dragged to the right must go there, too."""
+        up, right = self.orbit_rad
+        return up, -right if self.mirrored else right
 
     def save(self) -> Path:
         """Write the last picture as a PNG named by the time; it appears only when it is whole."""
@@ -69,11 +136,38 @@ class LiveView:
         return path
 
 
+def draw_landmark_inset(picture: UInt8, frame: FaceFrame, mirrored: bool) -> None:
+    """Draw the 68 landmarks in the camera's picture, small, at the bottom; the stream brings no picture."""
+    width, height = frame.source_size_px
+    shrink = _INSET * picture.shape[1] / max(width, height, 1)
+    inset = np.zeros((max(1, round(height * shrink)), max(1, round(width * shrink)), 3), np.uint8)
+    if frame.landmarks_px is None:
+        put_text(inset, "no landmarks in this stream", (4, inset.shape[0] // 2), 0.3)
+    for x, y in () if frame.landmarks_px is None else frame.landmarks_px.astype(float):
+        if 0 <= x < width and 0 <= y < height:
+            at = round((width - 1 - x if mirrored else x) * shrink), round(y * shrink)
+            cv2.circle(inset, at, 1, (90, 200, 90), -1, cv2.LINE_AA)
+    left = (picture.shape[1] - inset.shape[1]) // 2  # between the bars
+    picture[-inset.shape[0] :, left : left + inset.shape[1]] = inset
+
+
+def draw_help(picture: UInt8) -> None:
+    """Write the keys over the middle of the picture."""
+    size = text_size(picture)
+    row, top = round(36 * size), picture.shape[0] // 4
+    picture[top : top + (len(HELP) + 1) * row] //= 3
+    for number, line in enumerate(HELP, 1):
+        keys, _, what = line.partition("  ")
+        put_text(picture, keys, (16, top + number * row), size)
+        put_text(picture, what.strip(), (16 + round(210 * size), top + number * row), size)
+
+
 def show_window(stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[FaceFrame | None]) -> None:
     """Show frames until q, Esc, the window's close button, or their end. Raises AvatarError without a display."""
     check_display()
     view = LiveView(renderer)
-    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
+    cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+    cv2.setMouseCallback(TITLE, view.mouse)
     try:
         cv2.imshow(TITLE, view.picture)
         for frame in frames:

@@ -128,3 +128,10 @@ def test_other_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AvatarError, match=r"must end in \.mp4 or \.png, got a\.gif"):
         preview(out=tmp_path / "new" / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_avatar_is_of_a_file_or_of_a_user(tmp_path: Path) -> None:
+    with pytest.raises(AvatarError, match="give one of them"):
+        preview(avatar=tmp_path / "a.glb", user="anna")
+    with pytest.raises(AvatarError, match="cannot open the avatar"):
+        preview(avatar=tmp_path / "a.glb")

@@ -56,6 +56,9 @@ def test_bars_come_and_go(view: LiveView, make_frame: Callable[..., FaceFrame]) 
     assert y.min() > SIZE / 2
     assert x.max() < SIZE / 2
     view.press(ord("b"))
+    all_bars = view.draw(frame)
+    assert (all_bars != without)[:, -20:].any(), "46 need both edges"
+    view.press(ord("b"))
     np.testing.assert_array_equal(view.draw(frame), without)
 
 
@@ -101,3 +104,47 @@ def test_display_that_cannot_be_reached_does_not_kill_the_process() -> None:
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.strip().splitlines()
     assert "--out avatar.mp4" in line
+
+
+def test_zoom_orbit_and_reset(view: LiveView, make_frame: Callable[..., FaceFrame]) -> None:
+    frame = make_frame(euler_rad=[0, 0, 0])
+    ahead = view.draw(frame).copy()
+    view.press(ord("+"))
+    assert (view.draw(frame) != ahead).any()
+    view.press(ord("0"))
+    view.mouse(cv2.EVENT_LBUTTONDOWN, 100, 100, 0)
+    view.mouse(cv2.EVENT_MOUSEMOVE, 160, 130, 0)
+    view.mouse(cv2.EVENT_LBUTTONUP, 160, 130, 0)
+    assert (view.draw(frame) != ahead).any()
+    view.mouse(cv2.EVENT_MOUSEMOVE, 10, 10, 0)
+    assert view.orbit_rad[0] > 0, "dragged down, it is seen from above"
+    view.press(ord("0"))
+    np.testing.assert_array_equal(view.draw(frame), ahead)
+
+
+def test_zoom_has_bounds(view: LiveView) -> None:
+    for flags, bound in ((1, 8.0), (-1, 0.4)):
+        for _ in range(100):
+            view.mouse(cv2.EVENT_MOUSEWHEEL, 0, 0, flags)
+        assert view.zoom == pytest.approx(bound)
+
+
+def test_a_locked_head_does_not_turn(view: LiveView, make_frame: Callable[..., FaceFrame]) -> None:
+    ahead = view.draw(make_frame(euler_rad=[0, 0, 0])).copy()
+    view.press(ord("h"))
+    np.testing.assert_array_equal(view.draw(make_frame(euler_rad=[0.2, 0.5, 0])), ahead)
+
+
+@pytest.mark.parametrize("key", ["w", "l", "?"])
+def test_what_keys_show_comes_and_goes(view: LiveView, make_frame: Callable[..., FaceFrame], key: str) -> None:
+    frame = make_frame()
+    without = view.draw(frame).copy()
+    view.press(ord(key))
+    assert (view.draw(frame) != without).mean() > 0.003
+    view.press(ord(key))
+    np.testing.assert_array_equal(view.draw(frame), without)
+
+
+def test_a_stream_without_landmarks_is_shown(view: LiveView, make_frame: Callable[..., FaceFrame]) -> None:
+    view.press(ord("l"))
+    assert view.draw(make_frame(landmarks_px=None)).any()
