@@ -124,7 +124,7 @@ def test_the_avatar_has_the_users_face(folder: Path, tmp_path: Path, monkeypatch
         (["track", "0", "--user", "nobody", "--no-publish"], "no user nobody"),
         (["track", "0", "--online", "--no-publish"], "say whose with --user"),
         (["track", "0", "--user", "anna", "--max-faces", "2", "--no-publish"], "--user anna is one person"),
-        (["avatar", "sheet", "--user", "anna"], "--user is for rdr avatar export"),
+        (["avatar", "sheet", "--user", "anna"], "are for rdr avatar export"),
         (["avatar", "export", "--user", "nobody"], "no user nobody"),
     ],
 )
