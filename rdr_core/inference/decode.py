@@ -28,13 +28,23 @@ COMPENSATION: Final = 0.5
 where they are; their mean is nearer to AFLW2000-3D (re-annotated 3.08 %) than either (3.16 and 3.15 %)."""
 
 
-def network_input(image_bgr: UInt8, crops: Sequence[Crop]) -> Float32:
-    """Crop a picture (H, W, 3) BGR -> (B, 3, s, s) RGB in [0, 1]."""
+def network_input(image_bgr: UInt8, crops: Sequence[Crop]) -> UInt8:
+    """Crop a picture (H, W, 3) BGR -> (B, s, s, 3) BGR."""
     if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8 or 0 in image_bgr.shape:
         raise DataError(f"a picture must be (H, W, 3) uint8, got {image_bgr.shape} {image_bgr.dtype}")
-    if len(crops) == 1:  # the live case, in one pass over the pixels
-        return cv2.dnn.blobFromImage(crops[0].warp(image_bgr), 1 / 255, swapRB=True)
-    return cv2.dnn.blobFromImages([crop.warp(image_bgr) for crop in crops], 1 / 255, swapRB=True)
+    return crops[0].warp(image_bgr)[None] if len(crops) == 1 else np.stack([crop.warp(image_bgr) for crop in crops])
+
+
+def in_floats(pixels: UInt8) -> Float32:
+    """(B, s, s, 3) BGR -> (B, 3, s, s) RGB in [0, 1], what a network in single floats takes."""
+    return cv2.dnn.blobFromImages(list(pixels), 1 / 255, swapRB=True)
+
+
+def in_pairs(pixels: UInt8) -> UInt8:
+    """(B, s, s, 3) BGR -> (B, s, s / 2, 8), what a network in bytes takes: BGRA, two pixels at a time."""
+    batch, height, width, _ = pixels.shape
+    rows = cv2.cvtColor(pixels.reshape(batch * height, width, 3), cv2.COLOR_BGR2BGRA)
+    return rows.reshape(batch, height, width // 2, 8)
 
 
 def decode(outputs: Mapping[str, np.ndarray], crops: Sequence[Crop]) -> list[FacePrediction]:

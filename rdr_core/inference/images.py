@@ -72,8 +72,8 @@ def face_inputs(
     size: int,
     detector: FaceDetector | None,
     progress: Callable[[], object] = lambda: None,
-) -> Float32:
-    """Return what the network sees of each sample, (n, 3, s, s) RGB in [0, 1]; `detector` as in `predict_images`.
+) -> UInt8:
+    """Return what the network sees of each sample, (n, s, s, 3) BGR; `detector` as in `predict_images`.
     NoFaceError where there is no face in any of them."""
     inputs = []
     for sample in samples:

@@ -9,9 +9,9 @@ import numpy as np
 
 from rdr_core.data.crop import Crop
 from rdr_core.errors import AssetError
-from rdr_core.inference.decode import OUTPUTS, decode, network_input
+from rdr_core.inference.decode import OUTPUTS, decode, in_floats, in_pairs, network_input
 from rdr_core.inference.precision import is_int8, weights_of
-from rdr_core.types import FacePrediction, Float32, UInt8
+from rdr_core.types import FacePrediction, UInt8
 
 
 class OnnxPredictor:
@@ -30,7 +30,9 @@ class OnnxPredictor:
         try:
             self.session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
             names = tuple(output.name for output in self.session.get_outputs())
-            self.crop_size = int(self.session.get_inputs()[0].shape[-1])
+            (taken,) = self.session.get_inputs()
+            self._input, self._convert = (taken.name, in_floats if taken.name == "image" else in_pairs)
+            self.crop_size = int(taken.shape[3] if taken.name == "image" else taken.shape[1])
         except Exception as error:  # onnxruntime raises many kinds, all of which mean an unusable file
             weights = weights_of(graph).name
             raise AssetError(
@@ -40,9 +42,9 @@ class OnnxPredictor:
         if names != OUTPUTS:
             raise AssetError(f"{graph}: outputs are {names}, expected {OUTPUTS}; export it again with rdr export")
 
-    def run(self, image: Float32) -> dict[str, np.ndarray]:
-        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS`)."""
-        return dict(zip(OUTPUTS, self.session.run(None, {"image": image}), strict=True))
+    def run(self, pixels: UInt8) -> dict[str, np.ndarray]:
+        """(B, s, s, 3) BGR -> outputs, crop units (see `decode.OUTPUTS`)."""
+        return dict(zip(OUTPUTS, self.session.run(None, {self._input: self._convert(pixels)}), strict=True))
 
     def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
         """Predict the face in each crop of a picture (H, W, 3) BGR; image px."""

@@ -92,7 +92,7 @@ def compare(graph: Path, small: Path) -> bool:
 
 
 def made_up_picture(size: int) -> Any:
-    """(1, 3, s, s) a bright oval with dark eyes and mouth: enough of a face to compare answers on."""
+    """(1, s, s, 3) BGR, a bright oval with dark eyes and mouth: enough of a face to compare answers on."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
 
     def oval(cx: float, cy: float, rx: float, ry: float) -> np.ndarray:
@@ -101,8 +101,8 @@ def made_up_picture(size: int) -> Any:
     gray = 0.35 + 0.2 * x + 0.35 * oval(0, 0, 0.32, 0.42)
     for feature in ((-0.13, -0.1, 0.07, 0.03), (0.13, -0.1, 0.07, 0.03), (0, 0.2, 0.12, 0.035)):
         gray -= 0.45 * oval(*feature)
-    tint = np.array([1.0, 0.85, 0.75], np.float32)[:, None, None]
-    return np.clip(gray * tint, 0, 1)[None].astype(np.float32)
+    tint = np.array([0.75, 0.85, 1.0], np.float32)
+    return np.clip(255 * gray[..., None] * tint, 0, 255)[None].astype(np.uint8)
 
 
 def _memory() -> Path:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rdr_core.data.crop import Crop
-from rdr_core.inference.decode import COMPENSATION, OUTPUTS, STEP_OUTPUTS, decode, network_input
+from rdr_core.inference.decode import COMPENSATION, OUTPUTS, STEP_OUTPUTS, decode, in_floats, network_input
 from rdr_core.landmarks import JAW
 from rdr_core.modeling.expression_logits import alpha_from_logits
 from rdr_core.modeling.rdr import RDR, RdrOutput
 from rdr_core.training.checkpoint import load_checkpoint, network_from_checkpoint
-from rdr_core.types import FacePrediction, Float32, UInt8
+from rdr_core.types import FacePrediction, UInt8
 
 
 class InferenceGraph(nn.Module):
@@ -65,9 +65,9 @@ class RDRPredictor:
         self.precision = "float"
 
     @torch.inference_mode()
-    def run(self, image: Float32) -> dict[str, np.ndarray]:
-        """(B, 3, s, s) RGB in [0, 1] -> outputs, crop units (see `decode.OUTPUTS` and `decode.STEP_OUTPUTS`)."""
-        output = self.graph.network(torch.from_numpy(image).to(self.device))
+    def run(self, pixels: UInt8) -> dict[str, np.ndarray]:
+        """(B, s, s, 3) BGR -> outputs, crop units (see `decode.OUTPUTS` and `decode.STEP_OUTPUTS`)."""
+        output = self.graph.network(torch.from_numpy(in_floats(pixels)).to(self.device))
         refinement = self.graph.network.refinement
         steps = (
             torch.stack([refinement.denormalise(step.pose) for step in output.steps], 1),

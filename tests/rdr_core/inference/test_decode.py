@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from rdr_core.data.crop import Crop
 from rdr_core.errors import DataError
 from rdr_core.face_model.dynamic_expression_model import default_face_model
 from rdr_core.geometry.weak_perspective import project
-from rdr_core.inference.decode import decode, network_input, to_image
+from rdr_core.inference.decode import decode, in_floats, in_pairs, network_input, to_image
 
 CROPS = st.builds(
     Crop,
@@ -68,22 +67,33 @@ def test_each_crop_its_own_face() -> None:
     assert second.pose.scale_px_per_cm == pytest.approx(2 * first.pose.scale_px_per_cm)
 
 
-def test_input_is_rgb_in_0_to_1() -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_floats_are_rgb_in_0_to_1(count: int) -> None:
     picture = np.full((80, 80, 3), (0, 51, 255), np.uint8)  # BGR
     crop = Crop(np.array([40.0, 40.0], np.float32), 40.0, 64)
-    for count in (1, 3):
-        batch = network_input(picture, [crop] * count)
-        assert batch.shape == (count, 3, 64, 64)
-        assert batch.dtype == np.float32
-        np.testing.assert_allclose(batch[-1, :, 32, 32], [1, 0.2, 0], atol=1e-6)
+    batch = in_floats(network_input(picture, [crop] * count))
+    assert batch.shape == (count, 3, 64, 64)
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(batch[-1, :, 32, 32], [1, 0.2, 0], atol=1e-6)
 
 
 def test_input_is_the_warped_crop() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
     crop = Crop(np.array([50.0, 40.0], np.float32), 70.0, 64, 0.5)
-    expected = cv2.cvtColor(crop.warp(picture), cv2.COLOR_BGR2RGB).transpose(2, 0, 1) / 255
-    np.testing.assert_allclose(network_input(picture, [crop])[0], expected, atol=1e-6)
-    np.testing.assert_allclose(network_input(picture, [crop, crop])[1], expected, atol=1e-6)
+    expected = crop.warp(picture)
+    for crops in ([crop], [crop, crop]):
+        batch = network_input(picture, crops)
+        assert batch.dtype == np.uint8
+        np.testing.assert_array_equal(batch, np.stack([expected] * len(crops)))
+        np.testing.assert_allclose(in_floats(batch)[-1], expected[..., ::-1].transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+def test_pairs_are_the_same_pixels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3)).astype(np.uint8)
+    pairs = in_pairs(pixels)
+    assert pairs.shape == (2, 6, 4, 8)
+    assert pairs.dtype == np.uint8
+    np.testing.assert_array_equal(pairs.reshape(2, 6, 8, 4)[..., :3], pixels)
 
 
 @pytest.mark.parametrize(

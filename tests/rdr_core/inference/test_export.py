@@ -57,7 +57,7 @@ def picture() -> np.ndarray:
 @pytest.mark.parametrize("count", [1, 3])
 def test_onnxruntime_equals_torch(exported: Path, picture: np.ndarray, count: int) -> None:
     """To a thousandth of a crop pixel at every refinement step."""
-    image = np.random.default_rng(count).random((count, 3, 64, 64)).astype(np.float32)
+    image = np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3)).astype(np.uint8)
     ours, theirs = OnnxPredictor(exported).run(image), RDRPredictor(exported.with_suffix(".safetensors")).run(image)
     assert set(ours) == set(OUTPUTS)
     for name in OUTPUTS:
@@ -210,6 +210,6 @@ def test_shipped_network(shipped_network: Path) -> None:
     assert 0 <= face.alpha_exp.min() <= face.alpha_exp.max() <= 1
     assert face.confidence < 0.5
     reference = load_predictor(weights=shipped_network.with_suffix(".safetensors"))
-    image = np.random.default_rng(0).random((2, 3, predictor.crop_size, predictor.crop_size)).astype(np.float32)
+    image = np.random.default_rng(0).integers(0, 256, (2, predictor.crop_size, predictor.crop_size, 3)).astype(np.uint8)
     ours, theirs = predictor.run(image), reference.run(image)
     assert np.abs(ours["shapes"] - theirs["shapes"]).max() * predictor.crop_size < 2e-2

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch.nn import functional
+from onnx import TensorProto, helper
 
 from rdr_core.data.w300 import read_w300
 from rdr_core.errors import AssetError, ConfigError
@@ -19,10 +17,12 @@ from rdr_core.inference.export import export
 from rdr_core.inference.images import face_inputs
 from rdr_core.inference.onnx_runtime import OnnxPredictor
 from rdr_core.inference.precision import int8_graph, weights_of
-from rdr_core.inference.quantize import four_phases, matrices_in_bytes, quantize, stem_on_blocks, subpixel
+from rdr_core.inference.quantize import matrices_in_bytes, quantize
 from rdr_core.modeling.build import RdrConfig, build_rdr
 from rdr_core.modeling.rdr import RDR
 from rdr_core.training.checkpoint import prefixed, save_checkpoint
+
+from .conftest import MakeGraph, RunGraph
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def exported(tiny_config: RdrConfig, unsettle: Callable[[RDR], RDR], tmp_path_fa
 
 @pytest.fixture(scope="module")
 def inputs() -> np.ndarray:
-    return np.random.default_rng(0).random((12, 3, 64, 64)).astype(np.float32)
+    return np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3)).astype(np.uint8)
 
 
 def test_bytes_say_what_floats_say(exported: Path, inputs: np.ndarray) -> None:
@@ -63,13 +63,13 @@ def test_only_what_has_no_equal_in_the_weights_is_in_the_graph(exported: Path, i
     assert {entry.value for t in outside for entry in t.external_data if entry.key == "location"} == {"net.safetensors"}
     assert sum(t.name.endswith(".bytes.stored") for t in outside) > 10
     large = [t.name for t in inside if np.prod(t.dims) > 4096]
-    rearranged = ("subpixel", "blocks")  # a step for each output, where the file has one for each input; more taps
+    rearranged = ("subpixel", "pairs")  # a step for each output, where the file has one for each input; more taps
     assert all(any(word in name for word in rearranged) for name in large), large
 
 
 def test_no_faces_no_ranges(exported: Path) -> None:
     with pytest.raises(ConfigError, match="without pictures of faces"):
-        quantize(exported, np.empty((0, 3, 64, 64), np.float32))
+        quantize(exported, np.empty((0, 64, 64, 3), np.uint8))
 
 
 def test_a_new_export_has_no_old_bytes(exported: Path, inputs: np.ndarray, tmp_path: Path) -> None:
@@ -85,73 +85,22 @@ def test_bytes_without_their_weights(exported: Path, inputs: np.ndarray, tmp_pat
         OnnxPredictor(graph)
 
 
-@pytest.mark.parametrize(("inputs_", "outputs"), [(1, 1), (5, 3)])
-def test_four_phases_are_the_deconvolution(inputs_: int, outputs: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    weights = torch.randn(inputs_, outputs, 4, 4, generator=generator)
-    image = torch.randn(2, inputs_, 5, 7, generator=generator)
-    expected = functional.conv_transpose2d(image, weights, stride=2, padding=1)
-    taps = torch.from_numpy(four_phases(weights.numpy()).reshape(4 * outputs, inputs_, 3, 3))
-    fine = functional.pixel_shuffle(functional.conv2d(image, taps, padding=1), 2)
-    torch.testing.assert_close(fine, expected)
-
-
-def test_the_stem_on_blocks_says_the_same() -> None:
-    rng = np.random.default_rng(4)
-    weights, bias = rng.normal(size=(5, 3, 7, 7)).astype(np.float32), rng.normal(size=5).astype(np.float32)
-    node = helper.make_node("Conv", ["image", "w", "b"], ["y"], "stem", strides=[2, 2], pads=[3, 3, 3, 3])
-    model = one_node(node, {"w": weights, "b": bias}, ["n", 3, 12, 16], "image")
-    image = rng.normal(size=(2, 3, 12, 16)).astype(np.float32)
-    expected = run(model, image)
-    stem_on_blocks(model)
-    assert [node.op_type for node in model.graph.node] == ["SpaceToDepth", "Conv"]
-    np.testing.assert_allclose(run(model, image), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("has_bias", [True, False])
-def test_subpixel_graph_says_the_same(has_bias: bool) -> None:
-    rng = np.random.default_rng(1)
-    weights, bias = rng.normal(size=(5, 3, 4, 4)).astype(np.float32), rng.normal(size=3).astype(np.float32)
-    names = ["x", "w", "b"] if has_bias else ["x", "w"]
-    node = helper.make_node("ConvTranspose", names, ["y"], "deconv", strides=[2, 2], pads=[1, 1, 1, 1])
-    model = one_node(node, {"w": weights, "b": bias}, ["n", 5, "h", "w_"])
-    image = rng.normal(size=(2, 5, 6, 4)).astype(np.float32)
-    expected = run(model, image)
-    assert subpixel(model) == ["w.subpixel"]
-    assert [node.op_type for node in model.graph.node] == ["Conv", "DepthToSpace"]
-    np.testing.assert_allclose(run(model, image), expected, atol=1e-5)
-
-
 @pytest.mark.parametrize(("outputs", "inputs_", "changed"), [(512, 256, True), (512, 300, False), (16, 256, False)])
-def test_large_matrices_in_bytes(outputs: int, inputs_: int, changed: bool) -> None:
+def test_large_matrices_in_bytes(
+    make_graph: MakeGraph, run_graph: RunGraph, outputs: int, inputs_: int, changed: bool
+) -> None:
     rng = np.random.default_rng(2)
     weights = rng.normal(size=(outputs, inputs_)).astype(np.float32) * rng.uniform(0.1, 3, (outputs, 1))
     bias = rng.normal(size=outputs).astype(np.float32)
     node = helper.make_node("Gemm", ["x", "w", "b"], ["y"], "product", transB=1)
-    model = one_node(node, {"w": weights.astype(np.float32), "b": bias}, ["n", inputs_])
+    model = make_graph([node], {"w": weights.astype(np.float32), "b": bias}, ["n", inputs_])
     vectors = rng.normal(size=(3, inputs_)).astype(np.float32)
     vectors[2] *= 1000  # a range of its own for each
-    expected = run(model, vectors)
+    expected = run_graph(model, vectors)
     matrices_in_bytes(model)
     assert ("MatMulNBits" in [node.op_type for node in model.graph.node]) == changed
-    error = np.abs(run(model, vectors) - expected).max(axis=1) / np.abs(expected).max(axis=1)
+    error = np.abs(run_graph(model, vectors) - expected).max(axis=1) / np.abs(expected).max(axis=1)
     assert error.max() < (0.02 if changed else 1e-6)
-
-
-def one_node(
-    node: onnx.NodeProto, constants: dict[str, np.ndarray], shape: list[str | int], name: str = "x"
-) -> onnx.ModelProto:
-    tensors = [numpy_helper.from_array(values, name) for name, values in constants.items()]
-    x = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    graph = helper.make_graph([node], "g", [x], [y], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-
-
-def run(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {session.get_inputs()[0].name: image})
-    return np.asarray(output)
 
 
 @pytest.mark.parametrize("licence", ["research", "open"])
