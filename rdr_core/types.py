@@ -30,9 +30,9 @@ class Pose:
     """f of Eq. (3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FacePrediction:
-    """What the network says of one face, in the pixels of the whole picture."""
+    """What the network says of one face, in the pixels of the whole picture. Equal to itself alone."""
 
     shape: Float32
     """(L, 2) S^K, landmarks, jaw on the visible contour."""

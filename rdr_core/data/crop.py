@@ -5,6 +5,7 @@ Both frames have pixel centres at .5 (OpenCV's warps have them at .0; the half p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -43,18 +44,16 @@ class Crop:
     @property
     def to_crop(self) -> Float32:
         """(2, 3) affine from image px to crop px."""
-        cos, sin = self.scale * np.cos(self.roll_rad), self.scale * np.sin(self.roll_rad)
-        linear = np.array([[cos, sin], [-sin, cos]])
-        offset = self.size / 2 - linear @ np.asarray(self.center_px, np.float64)
-        return np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32)
+        cos, sin = self.scale * math.cos(self.roll_rad), self.scale * math.sin(self.roll_rad)
+        (x, y), half = self.center_px.tolist(), self.size / 2
+        return np.array([[cos, sin, half - cos * x - sin * y], [-sin, cos, half + sin * x - cos * y]], np.float32)
 
     @property
     def to_image(self) -> Float32:
         """(2, 3) affine from crop px to image px."""
-        cos, sin = np.cos(self.roll_rad) / self.scale, np.sin(self.roll_rad) / self.scale
-        linear = np.array([[cos, -sin], [sin, cos]])
-        offset = np.asarray(self.center_px, np.float64) - linear @ np.full(2, self.size / 2)
-        return np.concatenate([linear, offset[:, None]], axis=1).astype(np.float32)
+        cos, sin = math.cos(self.roll_rad) / self.scale, math.sin(self.roll_rad) / self.scale
+        (x, y), half = self.center_px.tolist(), self.size / 2
+        return np.array([[cos, -sin, x - half * (cos - sin)], [sin, cos, y - half * (sin + cos)]], np.float32)
 
     def points_to_crop(self, points: Float32) -> Float32:
         """Map (..., 2) image px to crop px."""
@@ -67,10 +66,13 @@ class Crop:
     def offset_from(self, ideal: Crop) -> Float32:
         """(4,) how far it is from another crop: shift along and down, in shares of that one's side and along its axes,
         logarithm of the side, turn in rad."""
-        cos, sin = np.cos(ideal.roll_rad), np.sin(ideal.roll_rad)
-        away = np.asarray(self.center_px, np.float64) - ideal.center_px
-        shift = np.array([[cos, sin], [-sin, cos]]) @ away / ideal.side_px
-        return np.array([*shift, np.log(self.side_px / ideal.side_px), wrapped(self.roll_rad - ideal.roll_rad)])
+        cos, sin = math.cos(ideal.roll_rad) / ideal.side_px, math.sin(ideal.roll_rad) / ideal.side_px
+        (x, y), (ideal_x, ideal_y) = self.center_px.tolist(), ideal.center_px.tolist()
+        right, down = x - ideal_x, y - ideal_y
+        turn = wrapped(self.roll_rad - ideal.roll_rad)
+        return np.array(
+            [cos * right + sin * down, cos * down - sin * right, math.log(self.side_px / ideal.side_px), turn]
+        )
 
     def warp(self, image: UInt8) -> UInt8:
         """Resample an (H, W, 3) picture to (size, size, 3); black outside of it."""
@@ -83,16 +85,27 @@ class Crop:
 
 
 def _shrink(image: UInt8, matrix: np.ndarray, factor: int, crop: Crop) -> tuple[UInt8, np.ndarray]:
+    """Average blocks of factor x factor pixels; those at the right and lower edge of a picture may lack some."""
     height, width = image.shape[:2]
-    reach = crop.side_px * 0.71 + 2 * factor
-    lower = np.clip(np.floor(crop.center_px - reach), 0, [width - 1, height - 1]).astype(int)
-    upper = np.clip(np.ceil(crop.center_px + reach), lower + 1, [width, height]).astype(int)
-    region = image[lower[1] : upper[1], lower[0] : upper[0]]
-    new_width, new_height = (max(1, -(-extent // factor)) for extent in (region.shape[1], region.shape[0]))
+    turned = abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))
+    reach = crop.side_px / 2 * turned + 2 * factor
+    (left, new_width), (top, new_height) = (
+        _blocks(float(center), reach, extent, factor)
+        for center, extent in zip(crop.center_px, (width, height), strict=True)
+    )
+    region = image[top : top + factor * new_height, left : left + factor * new_width]
     stretch = np.array([region.shape[1] / new_width, region.shape[0] / new_height])
-    small = cv2.resize(region, (new_width, new_height), interpolation=cv2.INTER_AREA)
-    adapted = np.concatenate([matrix[:, :2] * stretch, (matrix[:, :2] @ lower + matrix[:, 2])[:, None]], axis=1)
+    small = cv2.resize(region, (new_width, new_height), interpolation=cv2.INTER_AREA)  # fast where blocks are whole
+    adapted = np.concatenate([matrix[:, :2] * stretch, (matrix[:, :2] @ [left, top] + matrix[:, 2])[:, None]], axis=1)
     return small, adapted
+
+
+def _blocks(center: float, reach: float, extent: int, factor: int) -> tuple[int, int]:
+    """Return where blocks of `factor` pixels begin that cover `reach` to both sides, as far as there are any, and how
+    many they are."""
+    first = min(max(math.floor(center - reach), 0), extent - 1)
+    last = min(max(math.ceil(center + reach), first + 1), extent)
+    return first, -(-(last - first) // factor)
 
 
 def transform_points(affine: Float32, points: Float32) -> Float32:
@@ -102,7 +115,7 @@ def transform_points(affine: Float32, points: Float32) -> Float32:
 
 def crop_from_landmarks(landmarks_px: Float32, size: int, roll_rad: float = 0.0, margin: float = CROP_MARGIN) -> Crop:
     """Return the crop around (L, 2) landmarks, image px, measured along the turned axes."""
-    cos, sin = np.cos(roll_rad), np.sin(roll_rad)
+    cos, sin = math.cos(roll_rad), math.sin(roll_rad)
     turn = np.array([[cos, -sin], [sin, cos]])  # columns: the crop's axes in the image
     along = landmarks_px @ turn
     lower, upper = along.min(axis=0), along.max(axis=0)

@@ -7,6 +7,8 @@ of the image, pitch > 0 up, roll > 0 clockwise in the image. Regular up to profi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rdr_core.geometry.backend import Array, constant, namespace
@@ -66,8 +68,9 @@ def turn_in_image(euler_rad: Array, clockwise_rad: Array) -> Array:
     """
     xp = namespace(euler_rad)
     zero = euler_rad[..., 0] * 0
-    turn = matrix_from_euler(xp.stack([zero, zero, zero + clockwise_rad], -1))
-    return euler_from_matrix(turn @ matrix_from_euler(euler_rad))
+    turn = xp.stack([zero, zero, zero + clockwise_rad], -1)
+    turn_matrix, matrix = matrix_from_euler(xp.stack([turn, euler_rad]))
+    return euler_from_matrix(turn_matrix @ matrix)
 
 
 def wrapped(angle_rad: Array) -> Array:
@@ -81,5 +84,6 @@ def upright_roll_rad(euler_rad: np.ndarray) -> float:
     Near frontal this is the roll itself. Toward profile it is not: there a nod turns the head in the image, and a crop
     that is turned by the Euler angle would leave the face oblique.
     """
-    up = matrix_from_euler(np.asarray(euler_rad, np.float64))[:, 1]
-    return float(np.arctan2(up[0], up[1]))
+    pitch, yaw, roll = (float(angle) for angle in euler_rad)
+    right = math.cos(yaw) * math.sin(roll) - math.sin(yaw) * math.sin(pitch) * math.cos(roll)
+    return math.atan2(right, math.cos(pitch) * math.cos(roll))  # column 1 of the matrix

@@ -7,6 +7,7 @@ seconds of 16 real clips the looks of one person change by 1.0 (99 of 100: under
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -18,8 +19,8 @@ from rdr_core.types import Float32, UInt8
 
 MAX_DIFFERENCE: Final = 7.0
 """A face that looks more different is another one."""
-MEMORY: Final = 0.9
-"""How much of its looks a face keeps from one frame to the next."""
+MEMORY_S: Final = 0.3
+"""A look of so long ago counts for a third."""
 _SIZE_PX: Final = 32
 _EDGE_PX: Final = 3
 _CELLS: Final = 4
@@ -44,6 +45,9 @@ def difference(looks: Float32 | None, others: Float32 | None) -> float:
     return float(np.sqrt(np.square(looks - others).mean()))
 
 
-def remembered(before: Float32 | None, now: Float32) -> Float32:
-    """Return what a face looked like of late."""
-    return now if before is None else MEMORY * before + (1 - MEMORY) * now
+def remembered(before: Float32 | None, now: Float32, seconds: float) -> Float32:
+    """Return what a face looked like of late, `seconds` after the last look."""
+    if before is None:
+        return now
+    kept = np.float32(math.exp(-max(seconds, 0.0) / MEMORY_S))
+    return kept * before + (1 - kept) * now

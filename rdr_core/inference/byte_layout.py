@@ -69,7 +69,7 @@ def pixels_in(model: onnx.ModelProto) -> tuple[float, float]:
 
 
 def on_pairs(weights: Float32) -> Float32:
-    """(O, 3, 7, 7) of RGB, stride 2 -> (O, 8, 7, 4) of pairs of BGRA, stride (2, 1): column 2 d + a + 3 is that of pixel
+    """(O, 3, 7, 7) of RGB, stride 2 -> (O, 8, 7, 4) of pairs of BGRA, stride (2, 1): column 2 d + a + 3 is of pixel
     a in the pair d pairs further."""
     outputs = len(weights)
     padded = np.pad(weights[:, ::-1], ((0, 0), (0, 1), (0, 0), (1, 0)))  # column 2 d + a + 4, from 0 on

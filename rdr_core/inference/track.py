@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,6 +20,8 @@ MAX_LEAD: Final = 0.25
 HELD: Final = (0.012, 0.012, 0.025, 0.02)
 """A crop stays where it is while the face is no farther from it: shift in shares of the side, logarithm of the side,
 turn in rad. A crop that follows every tremble of the landmarks makes them tremble more."""
+LOOK_S: Final = 0.2
+"""How often a face is looked at that is alone; one of several is in every frame, as they may cross."""
 MAX_COAST_S: Final = 0.5
 """A lost face is thought to keep its motion for so long."""
 
@@ -97,13 +101,15 @@ class Track:
     """Time spent on its last prediction."""
     looks: Float32 | None = None
     """What it looked like of late."""
+    looked_ns: int = 0
+    """Capture time of the last look."""
     change: float = 0.0
-    """How different it looks now."""
+    """How different it looked then."""
 
     @property
     def square_xyxy(self) -> Float32:
         """(4,) the square about the landmark box, image px."""
-        return square(self.prediction.shape)
+        return square_of(self.prediction)
 
     @property
     def credibility(self) -> float:
@@ -128,21 +134,35 @@ class Track:
     def seen(
         self, prediction: FacePrediction, crop: Crop, time_ns: int, milliseconds: float, looks: Float32 | None = None
     ) -> Track:
-        """Return the track with a new prediction; the velocity is the mean of the old and the new one."""
+        """Return the track with a new prediction, and new looks where it was looked at; the velocity is the mean of the
+        old and the new one."""
         velocity, seconds = np.array(self.velocity_px_per_s), (time_ns - self.seen_ns) / 1e9
         if not self.tracked:
             velocity = np.zeros(2)
         elif seconds > 0:
-            velocity = (velocity + (center(square(prediction.shape)) - center(self.square_xyxy)) / seconds) / 2
-        return Track(
-            self.face_id,
-            prediction,
-            time_ns,
-            crop,
+            velocity = (velocity + (center(square_of(prediction)) - center(self.square_xyxy)) / seconds) / 2
+        track = replace(
+            self,
+            prediction=prediction,
+            seen_ns=time_ns,
+            crop=crop,
+            tracked=True,
             velocity_px_per_s=(float(velocity[0]), float(velocity[1])),
             surprise=surprise_of(prediction, crop),
             milliseconds=milliseconds,
-            looks=self.looks if looks is None else remembered(self.looks, looks),
+        )
+        return track if looks is None else track.looking(looks, time_ns)
+
+    def look_due(self, time_ns: int) -> bool:
+        """Whether it has not been looked at for a while."""
+        return self.looks is None or not 0 <= time_ns - self.looked_ns < LOOK_S * 1e9
+
+    def looking(self, looks: Float32, time_ns: int) -> Track:
+        """Return the track of a face that looks so."""
+        return replace(
+            self,
+            looks=remembered(self.looks, looks, (time_ns - self.looked_ns) / 1e9),
+            looked_ns=time_ns,
             change=difference(self.looks, looks),
         )
 
@@ -153,9 +173,16 @@ class Track:
         return float(gap / max(side(place_xyxy), side(self.square_xyxy)))
 
 
+@lru_cache(maxsize=64)
 def crop_of(prediction: FacePrediction, size: int) -> Crop:
     """Return the upright crop about a prediction's landmarks."""
     return crop_from_landmarks(prediction.shape, size, upright_roll_rad(prediction.pose.euler_rad))
+
+
+@lru_cache(maxsize=64)
+def square_of(prediction: FacePrediction) -> Float32:
+    """(4,) the upright square about a prediction's landmarks, x0, y0, x1, y1."""
+    return square(prediction.shape)
 
 
 def square(landmarks_px: Float32) -> Float32:
@@ -212,6 +239,6 @@ def why_lost(
 def _is_finite(prediction: FacePrediction) -> bool:
     pose = prediction.pose
     points = (prediction.shape, prediction.projected_shape, prediction.landmarks_3d)
-    numbers = (pose.euler_rad, pose.translation_px, pose.scale_px_per_cm, prediction.confidence)
-    coefficients = (prediction.alpha_exp, prediction.alpha_id)
-    return all(np.isfinite(value).all() for value in (*points, *numbers, *coefficients))
+    numbers = (pose.euler_rad, pose.translation_px, prediction.alpha_exp, prediction.alpha_id)
+    sums = [float(values.sum()) for values in (*points, *numbers)]  # not finite where one of them is not
+    return math.isfinite(sum(sums) + pose.scale_px_per_cm + prediction.confidence)

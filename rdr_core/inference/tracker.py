@@ -124,7 +124,9 @@ class FaceTracker:
             if reason:
                 self._put(self._lost(track, reason))
             else:
-                self._put(track.seen(prediction, crop, time_ns, milliseconds, self._looks(image, prediction)))
+                due = len(self._tracks) > 1 or track.look_due(time_ns)
+                looks = self._looks(image, prediction) if due else None
+                self._put(track.seen(prediction, crop, time_ns, milliseconds, looks))
 
     def _part_doubles(self) -> None:
         tracked = sorted((t for t in self._tracks if t.tracked), key=lambda t: (-t.credibility, t.face_id))

@@ -39,8 +39,13 @@ def test_the_size_of_the_picture_does_not_matter(portrait: UInt8) -> None:
 def test_memory() -> None:
     now = np.ones(48, np.float32)
     assert difference(None, now) == 0
-    assert remembered(None, now) is now
-    assert remembered(np.zeros(48, np.float32), now) == pytest.approx(np.full(48, 0.1))
+    before = np.zeros(48, np.float32)
+    assert remembered(None, now, 0.1) is now
+    assert remembered(before, now, 0.0) == pytest.approx(before)
+    assert remembered(before, now, -1.0) == pytest.approx(before)
+    assert remembered(before, now, 0.3) == pytest.approx(np.full(48, 1 - np.exp(-1)))
+    twice = remembered(remembered(before, now, 0.1), now, 0.2)
+    assert twice == pytest.approx(remembered(before, now, 0.3))
 
 
 def test_people_of_real_clips_differ(rdr_data: Path) -> None:
