@@ -55,7 +55,7 @@ _MOST_SHOWN: Final = 50
 _MOST_NAMED: Final = 20
 _UNDERSTOOD: Final = frozenset(
     ("sources", "offline", "smoothing", "user", "adapted", "max_faces", "fast")
-    + ("preset", "weights", "threads", "precision")
+    + ("preset", "weights", "threads", "precision", "device")
 )
 
 
@@ -73,7 +73,8 @@ def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> Non
     _refuse_live_options(given, command)
     options: OfflineOptions = given["offline"]
     own = {
-        name: given[name] for name in ("preset", "weights", "smoothing", "user", "max_faces", "threads", "precision")
+        name: given[name]
+        for name in ("preset", "weights", "smoothing", "user", "max_faces", "threads", "precision", "device")
     }
     own["weights"] = network_of_user(own["user"], own["preset"], own["weights"], given["adapted"])
     config = OfflineConfig(**own, sound=options.sound, overlays=options.overlays)

@@ -45,6 +45,7 @@ def track(
     weights: Path | None = None,
     threads: int = 1,
     precision: Literal["auto", "float", "int8"] = "auto",
+    device: str = "cpu",
     offline: Annotated[OfflineOptions, tyro.conf.arg(name="")] = LIVE,
 ) -> None:
     """Follow faces and stream head pose and 46 blendshapes until the source ends or Ctrl-C.
@@ -81,6 +82,7 @@ def track(
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
         precision: float, int8 (bytes) or what suits this machine.
+        device: cpu, or cuda for a GPU (needs torch; a GPU starts slower and pays off for large networks).
     """
     given = locals()
     if offline.offline:
@@ -113,7 +115,7 @@ def track(
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     weights = network_of_user(user, preset, weights, adapted)
-    predictor = of_user(load_predictor(preset, weights, threads, precision), user, max_faces, online)
+    predictor = of_user(load_predictor(preset, weights, threads, precision, device), user, max_faces, online)
     tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
     drawn: LiveVideo | None = None
     with ExitStack() as stack:

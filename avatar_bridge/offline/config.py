@@ -38,6 +38,8 @@ class OfflineConfig:
     """CPU threads of the network, for each video."""
     precision: Precision = "auto"
     """float, int8 (bytes) or what suits the machine."""
+    device: str = "cpu"
+    """Or cuda, cuda:N."""
 
     def __post_init__(self) -> None:
         SmoothingConfig.of(self.smoothing)  # raises BridgeError
@@ -62,6 +64,7 @@ class OfflineConfig:
             "network": network_sha256(self.network),
             "filters": asdict(SmoothingConfig.of(self.smoothing)),
             "precision": self.precision,
+            "device": self.device,
             "user": None if self.user is None else user_sha256(self.user),
             "max_faces": self.max_faces,
             "sound": self.sound,

@@ -205,7 +205,7 @@ def _said(error: Exception, task: VideoTask) -> str:
 @lru_cache(maxsize=1)
 def _network(config: OfflineConfig) -> tuple[Predictor, Detector]:
     """Load what every video of a process needs once."""
-    predictor = load_predictor(config.preset, config.weights, config.threads, config.precision)
+    predictor = load_predictor(config.preset, config.weights, config.threads, config.precision, config.device)
     return of_user(predictor, config.user, config.max_faces), FaceDetector(config.threads)
 
 

@@ -123,8 +123,8 @@ def accuracy() -> dict[str, Any]:
     yaw = np.abs(np.degrees([head.sample.euler_rad[1] for head in heads if head.sample.euler_rad is not None]))
     results = {}
     for program in PROGRAMS:
-        common = _errors(program, [sample.image_path for sample in photographs], shapes, eyes)
-        turned = _errors(program, [head.sample.image_path for head in heads], truth, size)
+        common = _errors(program, [sample.image_path for sample in photographs], shapes, eyes, "seen")
+        turned = _errors(program, [head.sample.image_path for head in heads], truth, size, "own")
         bins = [turned[(low <= yaw) & (yaw < high)] for low, high in ((0, 30), (30, 60), (60, 91))]
         results[program.name] = {
             "300w_common": _mean(common),
@@ -135,16 +135,16 @@ def accuracy() -> dict[str, Any]:
     return results
 
 
-def _errors(program: Program, paths: list[Path], truth: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _errors(program: Program, paths: list[Path], truth: np.ndarray, size: np.ndarray, points: str) -> np.ndarray:
     """Return the error of each picture; NaN where the face is not found, or another one is."""
     with tempfile.TemporaryDirectory() as name:
         pictures, boxes, out = (Path(name) / file for file in ("paths.json", "boxes.npy", "out.npy"))
         pictures.write_text(json.dumps([str(path) for path in paths]))
         np.save(boxes, boxes_of(cv2.imread(str(path)) for path in paths))
-        command = [program.python(), WORKER, program.tracker, "pictures", pictures, boxes, out]
+        command = [program.python(), WORKER, program.tracker, "pictures", pictures, boxes, out, points]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        points = np.load(out)
-    errors = np.linalg.norm(points - truth, axis=2).mean(axis=1) / size
+        found = np.load(out)
+    errors = np.linalg.norm(found - truth, axis=2).mean(axis=1) / size
     return np.where(errors < 0.5, errors, np.nan)
 
 

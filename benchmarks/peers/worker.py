@@ -1,11 +1,12 @@
 """One program that tracks a face, in its own environment; it knows nothing of this repository unless it is ours.
 
     python worker.py TRACKER live FRAMES.npy BOXES.npy THREADS
-    python worker.py TRACKER pictures LIST.json BOXES.npy OUT.npy
+    python worker.py TRACKER pictures LIST.json BOXES.npy OUT.npy POINTS
 
 live: a line with the number of a frame on standard input is answered with the milliseconds that it took, "face" or
 "none", and the resident memory in MB. The process is kept to as many processors as it may have threads.
-pictures: writes (n, 68, 2) landmarks, NaN where no face is found.
+pictures: writes (n, 68, 2) landmarks, NaN where no face is found; POINTS: those that are seen, or own, the head's own,
+hidden or not, of programs that tell the two apart (ours).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MESH_TO_68 = (
 """The points of MediaPipe's mesh that come nearest to iBUG's 68."""
 
 
-def rdr(precision: str, threads: int, live: bool) -> Track:
+def rdr(precision: str, threads: int, live: bool, points: str) -> Track:
     """Ours: the tracker as `rdr track` runs it."""
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker
@@ -48,7 +49,9 @@ def rdr(precision: str, threads: int, live: bool) -> Track:
         if not live:
             tracker.__init__(predictor, detector)  # type: ignore[misc]  # each picture is a new one
         faces = [face for face in tracker.update(frame, number * 33_333_333) if face.tracked]
-        return faces[0].prediction.shape if faces else None
+        if not faces:
+            return None
+        return faces[0].prediction.landmarks_3d[:, :2] if points == "own" else faces[0].prediction.shape
 
     return track
 
@@ -109,10 +112,10 @@ def dlib(boxes: np.ndarray) -> Track:
     return track
 
 
-def tracker_of(name: str, boxes: np.ndarray, threads: int, live: bool) -> Track:
+def tracker_of(name: str, boxes: np.ndarray, threads: int, live: bool, points: str = "seen") -> Track:
     """Return a tracker by name."""
     if name.startswith("rdr_"):
-        return rdr(name.removeprefix("rdr_"), threads, live)
+        return rdr(name.removeprefix("rdr_"), threads, live, points)
     makers: dict[str, Callable[[], Track]] = {
         "face_landmarker": lambda: face_landmarker(threads, live),
         "face_mesh": lambda: face_mesh(threads, live),
@@ -141,9 +144,9 @@ def live(name: str, frames: str, boxes: str, threads: str) -> None:
         print(f"{took_ms} {'none' if points is None else 'face'} {memory_mb():.0f}", flush=True)
 
 
-def pictures(name: str, paths: str, boxes: str, out: str) -> None:
+def pictures(name: str, paths: str, boxes: str, out: str, points: str) -> None:
     """Find the face of each picture."""
-    track = tracker_of(name, np.load(boxes), 1, live=False)
+    track = tracker_of(name, np.load(boxes), 1, live=False, points=points)
     found = [track(cv2.imread(path), number) for number, path in enumerate(json.loads(Path(paths).read_text()))]
     nothing = np.full((68, 2), np.nan, np.float32)
     np.save(out, np.stack([nothing if points is None else points for points in found]))

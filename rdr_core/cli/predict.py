@@ -18,12 +18,15 @@ def predict(
     passes: int = 1,
     threads: int = 1,
     precision: Precision = "auto",
+    device: str = "cpu",
+    batch: int = 1,
     overlays: Path | None = None,
 ) -> None:
     """Find landmarks, pose and expression in pictures and write them to an npz file.
 
     Examples:
         rdr predict --images photos/ --out out/photos.npz
+        rdr predict --images photos/ --out out/photos.npz --device cuda --batch 256
         rdr predict --images manifest.json --boxes manifest --out out/faces.npz --overlays out/overlays
 
     Args:
@@ -35,6 +38,8 @@ def predict(
         passes: 2 looks again at a crop around the first answer.
         threads: CPU threads of the network.
         precision: float, int8 (bytes) or what suits this machine.
+        device: cpu, or cuda for a GPU (needs torch).
+        batch: How many faces the network looks at together; a GPU wants hundreds.
         overlays: Folder for pictures with the landmarks drawn in.
     """
     from rdr_core.data.manifest import read_faces
@@ -43,10 +48,10 @@ def predict(
     from rdr_core.inference.weights import load_predictor
 
     samples = read_faces(images)
-    predictor = load_predictor(preset, weights, threads, precision)
+    predictor = load_predictor(preset, weights, threads, precision, device)
     detector = FaceDetector(threads=threads) if boxes == "detect" else None
     with progress_bar("predicting", len(samples)) as advance:
-        results = predict_images(predictor, samples, detector, passes, advance)
+        results = predict_images(predictor, samples, detector, passes, advance, batch)
     found = sum(r.prediction is not None for r in results)
     if not found:
         raise NoFaceError(

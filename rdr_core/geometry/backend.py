@@ -4,6 +4,7 @@ needed)."""
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -27,18 +28,29 @@ def constant(values: np.ndarray, like: Array) -> Array:
     """Return numbers as an array of the kind, precision and device of `like`."""
     if isinstance(like, np.ndarray):
         return values.astype(like.dtype)
-    torch = sys.modules["torch"]
-    return torch.as_tensor(values, dtype=like.dtype, device=like.device)  # type: ignore[attr-defined]
+    return _tensor(values, like.dtype, like.device)
 
 
 def take(array: Array, indices: np.ndarray, axis: int) -> Array:
     """Pick entries along an axis; one Gather in an exported graph, where indexing with arrays makes a dozen nodes."""
     if isinstance(array, np.ndarray):
         return np.take(array, indices, axis)
-    torch = sys.modules["torch"]
-    return array.index_select(axis, torch.as_tensor(indices, device=array.device))  # type: ignore[attr-defined]
+    return array.index_select(axis, _tensor(indices, None, array.device))
 
 
 def take_along(array: Array, indices: Array, axis: int) -> Array:
     """np.take_along_axis and torch.gather."""
     return np.take_along_axis(array, indices, axis) if isinstance(array, np.ndarray) else array.gather(axis, indices)
+
+
+def _tensor(values: np.ndarray, dtype: Any, device: Any) -> Array:
+    """Return numbers as a tensor. To a GPU they are sent once: a recorded computation must not wait for them."""
+    if device.type == "cuda":
+        return _on_gpu(values.tobytes(), values.dtype.str, values.shape, dtype, device)
+    return sys.modules["torch"].as_tensor(values, dtype=dtype, device=device)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=256)
+def _on_gpu(content: bytes, kind: str, shape: tuple[int, ...], dtype: Any, device: Any) -> Array:
+    values = np.frombuffer(content, kind).reshape(shape).copy()
+    return sys.modules["torch"].as_tensor(values, dtype=dtype, device=device)  # type: ignore[attr-defined]

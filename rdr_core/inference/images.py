@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def predict_images(
     detector: FaceDetector | None,
     passes: int = 1,
     progress: Callable[[], object] = lambda: None,
+    batch: int = 1,
 ) -> list[ImageResult]:
     """Predict the face of each sample.
 
@@ -51,19 +53,21 @@ def predict_images(
         predictor: `OnnxPredictor` or `RDRPredictor`.
         detector: finds the faces; None takes the manifests' boxes instead.
         passes: 2 crops again around the first answer, upright, as a tracker would.
+        batch: how many faces the network looks at together; a GPU wants hundreds.
     """
-    if passes < 1:
-        raise ConfigError(f"passes must be at least 1, got {passes}")
-    results = []
-    for sample in samples:
-        image = sample.read_image()
-        crop = first_crop(sample, image, predictor.crop_size, detector)
-        results.append(
-            ImageResult(sample, None, None, None, 0.0)
-            if crop is None
-            else _predict(predictor, sample, image, crop, passes)
-        )
-        progress()
+    if min(passes, batch) < 1:
+        raise ConfigError(f"passes and batch must be at least 1, got {passes} and {batch}")
+    results: list[ImageResult] = []
+    left = iter(samples)
+    while several := list(islice(left, batch)):
+        images = [sample.read_image() for sample in several]
+        crops = [
+            first_crop(sample, image, predictor.crop_size, detector)
+            for sample, image in zip(several, images, strict=True)
+        ]
+        results += _predict(predictor, several, images, crops, passes)
+        for _ in several:
+            progress()
     return results
 
 
@@ -102,19 +106,45 @@ def first_crop(sample: FaceSample, image: UInt8, size: int, detector: FaceDetect
     return landmark_crop(near, size)
 
 
-def _predict(predictor: Any, sample: FaceSample, image: UInt8, crop: Crop, passes: int) -> ImageResult:
+def _predict(
+    predictor: Any, samples: list[FaceSample], images: list[UInt8], crops: list[Crop | None], passes: int
+) -> list[ImageResult]:
+    """Predict the faces that have a crop, together."""
+    found = [n for n, crop in enumerate(crops) if crop is not None]
+    results = [ImageResult(sample, None, None, None, 0.0) for sample in samples]
+    if found:
+        placed = [crop for crop in crops if crop is not None]
+        faces = _faces(predictor, [samples[n] for n in found], [images[n] for n in found], placed, passes)
+        for n, face in zip(found, faces, strict=True):
+            results[n] = face
+    return results
+
+
+def _faces(
+    predictor: Any, samples: list[FaceSample], images: list[UInt8], crops: list[Crop], passes: int
+) -> list[ImageResult]:
     started = time.perf_counter()
     for remaining in range(passes - 1, -1, -1):
-        outputs = predictor.run(network_input(image, [crop]))
-        prediction = decode(outputs, [crop])[0]
+        pixels = [network_input(image, [crop]) for image, crop in zip(images, crops, strict=True)]
+        outputs = predictor.run(np.concatenate(pixels))
+        predictions = decode(outputs, crops)
         if remaining:
-            crop = crop_of(prediction, predictor.crop_size)
-    milliseconds = 1e3 * (time.perf_counter() - started)
-    shapes, projected = (to_image(outputs[name][0], crop) for name in ("shapes", "projected_shapes"))
-    if "step_pose" not in outputs:
+            crops = [crop_of(prediction, predictor.crop_size) for prediction in predictions]
+    milliseconds = 1e3 * (time.perf_counter() - started) / len(samples)
+    return [
+        _result(sample, prediction, {name: values[n] for name, values in outputs.items()}, crop, milliseconds)
+        for n, (sample, prediction, crop) in enumerate(zip(samples, predictions, crops, strict=True))
+    ]
+
+
+def _result(
+    sample: FaceSample, prediction: FacePrediction, output: dict[str, Any], crop: Crop, milliseconds: float
+) -> ImageResult:
+    shapes, projected = (to_image(output[name], crop) for name in ("shapes", "projected_shapes"))
+    if "step_pose" not in output:
         return ImageResult(sample, prediction, shapes, projected, milliseconds)
-    poses = tuple(decode_pose(pose, crop) for pose in outputs["step_pose"][0])
-    return ImageResult(sample, prediction, shapes, projected, milliseconds, poses, outputs["step_alpha_exp"][0])
+    poses = tuple(decode_pose(pose, crop) for pose in output["step_pose"])
+    return ImageResult(sample, prediction, shapes, projected, milliseconds, poses, output["step_alpha_exp"])
 
 
 def save_predictions(path: Path, results: list[ImageResult]) -> None:

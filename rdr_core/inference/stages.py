@@ -41,7 +41,9 @@ class Timing:
         )
 
 
-def time_stages(predictors: Sequence[Any], image_bgr: UInt8, crop: Crop, rounds: int) -> list[Timing]:
+def time_stages(
+    predictors: Sequence[Any], image_bgr: UInt8, crop: Crop, rounds: int, batches: Sequence[int] = ()
+) -> list[Timing]:
     """Time predictors on the same face, in turn and each time in another order: what else the machine does hits all.
 
     Args:
@@ -49,22 +51,25 @@ def time_stages(predictors: Sequence[Any], image_bgr: UInt8, crop: Crop, rounds:
         image_bgr: (H, W, 3) picture with the face.
         crop: around it.
         rounds: how often each is run.
+        batches: how many faces each is given at a time, 1 by default; timings are of one of them.
     """
+    sizes = list(batches) or [1] * len(predictors)
     times = np.zeros((len(predictors), rounds, len(STAGES)))
     order = np.random.default_rng(0)
     for start in range(0, rounds, _TURN):
         for index in order.permutation(len(predictors)):
             for number in range(start, min(start + _TURN, rounds)):
-                times[index, number] = _once(predictors[index], image_bgr, crop)
+                times[index, number] = _once(predictors[index], image_bgr, [crop] * sizes[index])
     return [Timing.of(rows) for rows in times]
 
 
-def _once(predictor: Any, image_bgr: UInt8, crop: Crop) -> list[float]:
+def _once(predictor: Any, image_bgr: UInt8, crops: list[Crop]) -> list[float]:
+    """Seconds of each of STAGES, for one of the faces."""
     started = time.perf_counter()
-    pixels = network_input(image_bgr, [crop])
+    pixels = network_input(image_bgr, crops)
     cropped = time.perf_counter()
     outputs = predictor.run(pixels)
     ran = time.perf_counter()
-    decode(outputs, [crop])
+    decode(outputs, crops)
     ended = time.perf_counter()
-    return [cropped - started, ran - cropped, ended - ran, ended - started]
+    return [part / len(crops) for part in (cropped - started, ran - cropped, ended - ran, ended - started)]

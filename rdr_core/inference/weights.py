@@ -61,13 +61,24 @@ def network_sha256(network: Path) -> str:
 
 
 def load_predictor(
-    preset: str = "live", weights: Path | None = None, threads: int = 1, precision: Precision = "auto"
+    preset: str = "live",
+    weights: Path | None = None,
+    threads: int = 1,
+    precision: Precision = "auto",
+    device: str = "cpu",
 ) -> Any:
     """Return a predictor for .onnx (onnxruntime) or .safetensors (torch) files: both have `predict` and `crop_size`.
 
-    precision: of .onnx files, see `choose_graph`.
+    Args:
+        preset: of the shipped networks.
+        weights: research or open, or a file.
+        threads: of the processor.
+        precision: of .onnx files, see `choose_graph`.
+        device: cpu, or cuda (cuda:N), where torch takes the .safetensors file of the network.
     """
     path = find_network(preset, weights)
+    if device != "cpu":
+        path = weights_of(path)
     if path.suffix == ".safetensors":
         try:
             import torch
@@ -76,7 +87,7 @@ def load_predictor(
         except ImportError as error:
             raise AssetError(f"{path}: needs torch; install the extra `train`, or export it with rdr export") from error
         torch.set_num_threads(threads)
-        return RDRPredictor(path)
+        return RDRPredictor(path, device)
     check_face_model(_info(weights_of(path)), path)
     return OnnxPredictor(choose_graph(path, precision), threads)
 

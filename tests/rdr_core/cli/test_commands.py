@@ -384,16 +384,19 @@ def test_quantize_says_what_is_wrong(tmp_path: Path, manifest: Path, capsys: pyt
 
 
 def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "--rounds", "20", "--threads", "1", "--out", str(tmp_path / "b.json")]) == 0
+    command = ["bench", "--rounds", "20", "--threads", "1", "--batch", "1", "2", "--out", str(tmp_path / "b.json")]
+    assert main(command) == 0
     printed = capsys.readouterr().out
     assert "float x1" in printed
-    assert "int8 x1" in printed
+    assert "int8 x1 batch 2" in printed
     written = json.loads((tmp_path / "b.json").read_text())
-    assert [(row["precision"], row["threads"]) for row in written["variants"]] == [("float", 1), ("int8", 1)]
+    rows = [(row["device"], row["precision"], row["threads"], row["batch"]) for row in written["variants"]]
+    assert rows == [("cpu", kind, 1, size) for kind in ("float", "int8") for size in (1, 2)]
     assert written["tracking_takes"] in ("float", "int8")
 
 
 def test_bench_says_what_is_wrong(grey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "at least 20" in fails(capsys, "bench", "--rounds", "3")
+    assert "--batch 1" in fails(capsys, "bench", "--batch", "0")
     assert "no face was found" in fails(capsys, "bench", "--image", grey / "a.png")
     assert "no picture" in fails(capsys, "bench", "--image", tmp_path / "none.png")

@@ -106,8 +106,30 @@ def test_second_pass_looks_at_another_crop(predictor: RDRPredictor, portrait: Pa
     assert first is not None
     assert second is not None
     assert np.abs(first.shape - second.shape).max() > 1e-3
-    with pytest.raises(ConfigError, match="passes must be at least 1"):
+    with pytest.raises(ConfigError, match="passes and batch must be at least 1, got 0 and 1"):
         predict_images(predictor, [sample], None, 0)
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_faces_together_are_faces_alone(
+    predictor: RDRPredictor, portrait: Path, empty_picture: Path, passes: int
+) -> None:
+    """In order, with those where nothing was found between them, and a last batch that is not full."""
+    samples = [FaceSample("a", portrait), FaceSample("empty", empty_picture), FaceSample("b", portrait, BOX + 40)]
+    samples += [FaceSample("c", portrait, BOX), FaceSample("none", empty_picture)]
+    calls: list[int] = []
+    detector = FaceDetector()
+    together = predict_images(predictor, samples, detector, passes, lambda: calls.append(1), batch=3)
+    alone = predict_images(predictor, samples, detector, passes)
+    assert len(calls) == 5
+    assert [result.sample.name for result in together] == ["a", "empty", "b", "c", "none"]
+    assert [result.prediction is None for result in together] == [False, True, False, False, True]
+    for one, other in zip(together, alone, strict=True):
+        if one.prediction is not None and other.prediction is not None:
+            np.testing.assert_allclose(one.prediction.shape, other.prediction.shape, atol=0.01)
+            np.testing.assert_allclose(one.prediction.alpha_exp, other.prediction.alpha_exp, atol=1e-4)
+            assert one.step_shapes is not None
+            np.testing.assert_array_equal(one.step_shapes[-1], one.prediction.shape)
 
 
 @pytest.mark.parametrize("passes", [1, 2])

@@ -38,6 +38,22 @@ def test_stages_of_two_networks(shipped_network: Path) -> None:
     assert slow.ms["network"]["p50"] > fast.ms["network"]["best"] + 40
 
 
+def test_a_face_of_many_costs_less_than_all_of_them(shipped_network: Path) -> None:
+    predictor = OnnxPredictor(shipped_network)
+    picture = np.full((200, 200, 3), 128, np.uint8)
+    crop = Crop(np.array([100, 100], np.float32), 150.0, predictor.crop_size)
+    seen: list[int] = []
+
+    class Counting:
+        def run(self, pixels: Any) -> Any:
+            seen.append(len(pixels))
+            return predictor.run(pixels)
+
+    one, many = time_stages([Counting(), Counting()], picture, crop, 20, [1, 4])
+    assert sorted(set(seen)) == [1, 4]
+    assert many.ms["network"]["best"] < 2 * one.ms["network"]["best"]
+
+
 def test_the_first_rounds_do_not_count() -> None:
     seconds = np.full((100, 4), 0.002)
     seconds[:10] = 9.0
