@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from rdr_core.data.crop import CROP_MARGIN, Crop
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.geometry.rotation import upright_roll_rad
+from rdr_core.inference.appearance import MEMORY_S
 from rdr_core.inference.detector import FaceDetector, landmark_crop
-from rdr_core.inference.track import HELD, MAX_LEAD, Track, square, surprise_of, why_lost
+from rdr_core.inference.track import HELD, LOOK_S, MAX_LEAD, Track, square, surprise_of, why_lost
 from rdr_core.inference.tracker import FaceTracker, TrackerConfig
 from rdr_core.types import FacePrediction, Float32, Pose, TrackedFace, UInt8
 
@@ -397,7 +398,8 @@ def test_a_track_whose_face_looks_different_is_less_credible() -> None:
     alike, strange = (track.seen(GOOD, crop, FRAME_NS, 1.0, looks + change) for change in (0.5, 5.0))
     assert alike.credibility > strange.credibility
     assert strange.looks is not None
-    assert strange.looks == pytest.approx(np.full(48, 0.5)), "it remembers, and gets used to changes slowly"
+    share = 1 - np.exp(-FRAME_NS / 1e9 / MEMORY_S)
+    assert strange.looks == pytest.approx(np.full(48, 5.0 * share)), "it remembers, and gets used to changes slowly"
 
 
 def test_crop_stays_while_the_face_trembles_and_follows_when_it_moves() -> None:
@@ -483,3 +485,15 @@ def test_what_is_no_picture_is_refused_and_changes_nothing(
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         TrackerConfig(**options)  # type: ignore[arg-type]
+
+
+def test_a_face_that_is_alone_is_looked_at_now_and_then() -> None:
+    """And one of several in every frame."""
+    track = Track(0, GOOD, 0)
+    assert track.look_due(FRAME_NS), "it was never looked at"
+    seen = track.seen(GOOD, track.next_crop(FRAME_NS, 128), FRAME_NS, 1.0, np.zeros(48, np.float32))
+    assert not seen.look_due(2 * FRAME_NS)
+    assert seen.look_due(FRAME_NS + round(LOOK_S * 1e9))
+    assert seen.look_due(0), "a clock that was set back"
+    later = seen.seen(GOOD, seen.next_crop(2 * FRAME_NS, 128), 2 * FRAME_NS, 1.0)
+    assert (later.looks is seen.looks, later.looked_ns) == (True, FRAME_NS)
