@@ -17,7 +17,8 @@ _MAX_SAMPLES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
-    """A snapshot. Latencies are None before the first frame; between machines they include the clocks' difference."""
+    """A snapshot. Latencies are of the last 2 s in which something came, None before the first frame; between machines
+    they include the clocks' difference."""
 
     frames: int
     """Face frames received."""
@@ -53,7 +54,8 @@ class StreamMeter:
         self._last_seq = 0
         self._passed_over = 0
         self._pictures: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
-        self._latencies_ns: deque[tuple[int, int]] = deque(maxlen=_MAX_SAMPLES)
+        self._latencies_ns: deque[tuple[int, int, int]] = deque(maxlen=_MAX_SAMPLES)
+        """When a frame came, and how long after it was published and captured."""
 
     def count_invalid(self, error: Exception) -> None:
         """Count a message that was dropped."""
@@ -78,7 +80,8 @@ class StreamMeter:
             self._pictures.append((received.monotonic_ns, frame.capture_time_ns))
         if frame.publish_time_ns:
             now_ns = received.unix_ns
-            self._latencies_ns.append((now_ns - frame.publish_time_ns, now_ns - frame.capture_time_ns))
+            latencies = now_ns - frame.publish_time_ns, now_ns - frame.capture_time_ns
+            self._latencies_ns.append((received.monotonic_ns, *latencies))
         return new_session
 
     def stats(self, now: Timestamp | None = None) -> StreamStats:
@@ -111,9 +114,11 @@ class StreamMeter:
 
 
 def _percentiles_ms(
-    latencies_ns: deque[tuple[int, int]],
+    latencies_ns: deque[tuple[int, int, int]],
 ) -> tuple[tuple[float | None, float | None], tuple[float | None, float | None]]:
     if not latencies_ns:
         return (None, None), (None, None)
-    p50, p95 = np.percentile(np.array(latencies_ns, np.float64) / 1e6, [50, 95], axis=0)
+    came = np.array(latencies_ns, np.float64)  # what waited while nobody asked must not be shown for half a minute
+    recent = came[came[-1, 0] - came[:, 0] <= _WINDOW_S * 1e9, 1:]
+    p50, p95 = np.percentile(recent / 1e6, [50, 95], axis=0)
     return (float(p50[0]), float(p95[0])), (float(p50[1]), float(p95[1]))

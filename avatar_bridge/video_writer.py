@@ -1,4 +1,5 @@
-"""A video file with real timestamps (H.264, yuv420p: plays everywhere), complete or not there at all."""
+"""A video file with real timestamps (H.264, yuv420p: plays everywhere; or an animated WebP, for web pages), complete or
+not there at all."""
 
 from __future__ import annotations
 
@@ -19,19 +20,24 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _TICKS_PER_S: Final = 90_000
+WEBP: Final = ".webp"
+VIDEO_SUFFIXES: Final = (".mp4", ".mov", ".mkv", WEBP)
+"""What a video's file name may end in."""
+_WEBP_QUALITY: Final = 80
 
 
 class VideoWriter:
     """Write pictures with their times; close() puts the file in its place, an error or abort() removes it."""
 
     def __init__(self, path: str | Path, rate_hz: float = 30.0, quality: int = 20) -> None:
-        """Prepare a file ending in .mp4, .mov or .mkv.
+        """Prepare a file ending in .mp4, .mov, .mkv or .webp.
 
-        rate_hz: nominal, for players; each picture keeps its own time. quality: x264's crf, 0 (lossless) to 51.
+        rate_hz: nominal, for players; each picture keeps its own time. quality: x264's crf, 0 (lossless) to 51; a WebP
+        has its own.
         """
         self.path = Path(path)
-        if self.path.suffix.lower() not in {".mp4", ".mov", ".mkv"}:
-            raise VideoError(f"a video must end in .mp4, .mov or .mkv, got {self.path.name}")
+        if self.path.suffix.lower() not in VIDEO_SUFFIXES:
+            raise VideoError(f"a video must end in {', '.join(VIDEO_SUFFIXES)}, got {self.path.name}")
         if not self.path.parent.is_dir():
             raise VideoError(f"no such folder: {self.path.parent}")
         if not (0 < rate_hz <= 1000 and 0 <= quality <= 51):
@@ -117,8 +123,13 @@ class VideoWriter:
         import av
 
         self._shape = image_bgr.shape
-        container = av.open(str(self._partial.resolve()), "w")
-        stream = container.add_stream("libx264", rate=self._rate, options={"crf": str(self._quality), "preset": "fast"})
+        if self.path.suffix.lower() == WEBP:
+            container = av.open(str(self._partial.resolve()), "w", container_options={"loop": "0"})  # for ever
+            stream = container.add_stream("libwebp_anim", rate=self._rate, options={"quality": str(_WEBP_QUALITY)})
+        else:
+            container = av.open(str(self._partial.resolve()), "w")
+            options = {"crf": str(self._quality), "preset": "fast"}
+            stream = container.add_stream("libx264", rate=self._rate, options=options)
         stream.height, stream.width = _even(image_bgr).shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)

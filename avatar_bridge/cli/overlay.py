@@ -13,6 +13,7 @@ import tyro
 from avatar_bridge.capture.frames import CapturedFrame
 from avatar_bridge.cli.status import status_line
 from avatar_bridge.errors import VideoError
+from avatar_bridge.video_writer import VIDEO_SUFFIXES
 from rdr_core.types import TrackedFace, UInt8
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def overlay(
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
-    if out.suffix.lower() not in (".mp4", ".png"):
-        raise VideoError(f"--out must end in .mp4 or .png, got {out.name}")
+    if out.suffix.lower() not in (*VIDEO_SUFFIXES, ".png"):
+        raise VideoError(f"--out must end in {', '.join(VIDEO_SUFFIXES)} or .png, got {out.name}")
     if at is not None and (out.suffix.lower() != ".png" or not at >= 0):
         raise VideoError(f"--at is the time of one picture, 0 s or later: give --out look.png with it, got {at:g}")
     with ExitStack() as stack:

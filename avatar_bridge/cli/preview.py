@@ -17,6 +17,7 @@ from avatar_bridge.messages import FaceFrame
 from avatar_bridge.places import Places
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
+from avatar_bridge.video_writer import VIDEO_SUFFIXES
 from rdr_core.types import UInt8
 
 
@@ -39,6 +40,7 @@ def preview(
     Examples:
         rdr preview
         rdr preview --out out/avatar.mp4 --seconds 10
+        rdr preview --out out/avatar.webp --seconds 3 --size 320
         rdr preview --out out/avatar.png
         rdr preview --source left
         rdr preview --avatar my_character.vrm
@@ -47,7 +49,7 @@ def preview(
     Args:
         endpoint: Where the stream is published.
         source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
-        out: Write an .mp4 or one .png instead of opening a window.
+        out: Write a video (.mp4, .mov, .mkv; .webp for a web page) or one .png instead of opening a window.
         seconds: Stop after this long.
         size: Side of the picture, px.
         face: Only the face with this id; default: the first that comes, once that is gone another.
@@ -60,8 +62,8 @@ def preview(
         samples: Anti-aliasing; 0 is the fastest.
     """
     if out is not None:
-        if out.suffix.lower() not in (".mp4", ".png"):
-            raise AvatarError(f"--out must end in .mp4 or .png, got {out.name}")
+        if out.suffix.lower() not in (*VIDEO_SUFFIXES, ".png"):
+            raise AvatarError(f"--out must end in {', '.join(VIDEO_SUFFIXES)} or .png, got {out.name}")
         out.parent.mkdir(parents=True, exist_ok=True)
     shown = open_avatar(avatar, user)
     endpoint = endpoint_of_source(endpoint, source, wait, server_key)

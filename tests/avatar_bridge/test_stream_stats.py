@@ -34,13 +34,25 @@ def test_rate_counts_pictures_not_faces_and_falls_when_the_stream_stalls(make_fr
 def test_latency_percentiles(make_frame: MakeFrame) -> None:
     meter = StreamMeter()
     for i in range(101):
-        sent = START_NS + i * 40_000_000
+        sent = START_NS + i * 10_000_000
         frame = make_frame(i, capture_time_ns=sent - 30_000_000, publish_time_ns=sent)
-        meter.count_frame(frame, at(i * 40 + i / 10))
+        meter.count_frame(frame, at(i * 10 + i / 10))
     stats = meter.stats(at(5000))
     assert stats.publish_latency_p50_ms == pytest.approx(5.0, abs=1e-3)
     assert stats.publish_latency_p95_ms == pytest.approx(9.5, abs=1e-3)
     assert stats.capture_latency_p50_ms == pytest.approx(35.0, abs=1e-3)
+
+
+def test_latencies_are_of_late(make_frame: MakeFrame) -> None:
+    """A hundred frames that waited for a second are soon forgotten."""
+    meter = StreamMeter()
+    for i in range(200):
+        sent = START_NS + i * 40_000_000
+        late_ms = 1000 if i < 100 else 4
+        meter.count_frame(make_frame(i, capture_time_ns=sent, publish_time_ns=sent), at(i * 40 + late_ms))
+        if i == 99:
+            assert meter.stats().publish_latency_p50_ms == pytest.approx(1000, abs=1e-3)
+    assert meter.stats().publish_latency_p95_ms == pytest.approx(4, abs=1e-3)
 
 
 def test_gaps_and_sessions(make_frame: MakeFrame) -> None:

@@ -106,7 +106,7 @@ def test_beside_the_avatar(folder: Path) -> None:
     ("arguments", "said"),
     [
         (["take.mcap", "--video", "none.mp4"], "no such video; give the one that take.mcap was tracked in"),
-        (["take.mcap", "--out", "a.gif"], "must end in .mp4 or .png"),
+        (["take.mcap", "--out", "a.gif"], "must end in .mp4, .mov, .mkv, .webp or .png"),
         (["take.mcap", "--at", "1"], "time of one picture"),
         (["take.mcap", "--out", "a.png", "--at", "9", "--no-avatar"], "the video ends before 9 s"),
         (["take.mcap", "--frames", "raw"], "no raw face with landmarks"),

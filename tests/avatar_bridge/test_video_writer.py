@@ -28,6 +28,26 @@ def test_pictures_and_their_own_times_come_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["take.mp4"]
 
 
+def test_an_animated_webp(tmp_path: Path) -> None:
+    """For ever, with each picture's own time."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow reads it")
+    path, times_ms = tmp_path / "take.webp", [0, 40, 200, 233, 500]
+    with VideoWriter(path, rate_hz=25) as writer:
+        for i, time_ms in enumerate(times_ms):
+            writer.write(picture(40 * i + 20), time_ms * 1_000_000)
+        assert not path.exists()
+    durations = []
+    with image.open(path) as read:
+        assert (read.format, read.size, read.info["loop"], read.n_frames) == ("WEBP", (64, 48), 0, 5)
+        for i in range(5):
+            read.seek(i)
+            level = np.asarray(read.convert("RGB")).mean()
+            assert abs(level - (40 * i + 20)) < 4
+            durations.append(read.info["duration"])
+    assert durations[:4] == [40, 160, 33, 267]
+    assert [p.name for p in tmp_path.iterdir()] == ["take.webp"]
+
+
 def test_colours_are_bgr_and_odd_sizes_are_filled_up(tmp_path: Path) -> None:
     path = tmp_path / "odd.mp4"
     image = np.zeros((47, 63, 3), np.uint8)

@@ -125,7 +125,7 @@ def test_interrupted_videos_are_finished(
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AvatarError, match=r"must end in \.mp4 or \.png, got a\.gif"):
+    with pytest.raises(AvatarError, match=r"must end in \.mp4, \.mov, \.mkv, \.webp or \.png, got a\.gif"):
         preview(out=tmp_path / "new" / "a.gif")
     assert not list(tmp_path.iterdir())
 
