@@ -55,7 +55,7 @@ $(LIVE): pyproject.toml
 $(DEVELOP): $(LIVE)
 	@echo "Adding torch and the development tools: some minutes and about 2 GB the first time"
 	@$(BIN)/python -m pip install --quiet "$(TORCH)"
-	@$(BIN)/python -m pip install --quiet -e '.[train,preview,usd,vmc,cluster,rerun,dev]'
+	@$(BIN)/python -m pip install --quiet -e '.[train,preview,usd,vmc,web,cluster,rerun,dev]'
 	@touch $@
 
 graphics-hint: $(LIVE)

@@ -10,6 +10,7 @@ BridgeError                 base; its message is fit to be shown to a user as it
 ├── MappingError            a mapping of blendshapes is not valid, or names shapes that are not there
 ├── ConvertError            a take cannot be turned into another format, or such a file cannot be read
 ├── AvatarError             the avatar cannot be drawn: no OpenGL, no display, or no usable mesh or skin
+├── WebError                the page cannot be served: no three.js, or a port that is taken
 └── AddonError              the Blender add-on cannot be built
 
 Each message says what is wrong, what was got, and what to do.
@@ -58,3 +59,7 @@ class AvatarError(BridgeError):
 
 class AddonError(BridgeError):
     """The Blender add-on cannot be built."""
+
+
+class WebError(BridgeError):
+    """The page cannot be served: no three.js, or a port that is taken."""
