@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,12 +14,15 @@ from avatar_bridge.cli.status import status_line
 from avatar_bridge.cli.stream import endpoint_of_source, open_stream
 from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import AvatarError, StreamError
-from avatar_bridge.messages import FaceFrame
+from avatar_bridge.messages import MAX_FACES, FaceFrame
 from avatar_bridge.places import Places
+from avatar_bridge.preview.face_row import FaceRow
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
 from avatar_bridge.video_writer import VIDEO_SUFFIXES
-from rdr_core.types import UInt8
+
+PlacedFrame = tuple[int, FaceFrame]
+"""A frame, and the place of its face from 0."""
 
 
 def preview(
@@ -28,6 +32,7 @@ def preview(
     seconds: float | None = None,
     size: int = 512,
     face: int | None = None,
+    faces: int = 1,
     wait: float = 10.0,
     idle: float = 5.0,
     server_key: str | None = None,
@@ -45,6 +50,7 @@ def preview(
         rdr preview --source left
         rdr preview --avatar my_character.vrm
         rdr preview --user anna
+        rdr preview --faces 2
 
     Args:
         endpoint: Where the stream is published.
@@ -53,6 +59,7 @@ def preview(
         seconds: Stop after this long.
         size: Side of the picture, px.
         face: Only the face with this id; default: the first that comes, once that is gone another.
+        faces: How many faces to show, beside each other.
         wait: Give up when no face is heard of for this many seconds.
         idle: The stream has ended when nothing comes for this many seconds.
         server_key: The sender's public key where it is on another machine (rdr keys).
@@ -65,6 +72,8 @@ def preview(
         if out.suffix.lower() not in (*VIDEO_SUFFIXES, ".png"):
             raise AvatarError(f"--out must end in {', '.join(VIDEO_SUFFIXES)} or .png, got {out.name}")
         out.parent.mkdir(parents=True, exist_ok=True)
+    if not 1 <= faces <= MAX_FACES or (face is not None and faces > 1):
+        raise AvatarError(f"--faces must be 1 to {MAX_FACES}, and 1 with --face, got {faces}")
     shown = open_avatar(avatar, user)
     endpoint = endpoint_of_source(endpoint, source, wait, server_key)
     live = out is None or out.suffix.lower() == ".png"
@@ -74,28 +83,32 @@ def preview(
         status_line(None) as show,
     ):
         show(0, f"waiting for a face on {endpoint}")
-        frames = face_frames(stream, face, wait, idle, seconds)
+        frames = face_frames(stream, face, wait, idle, seconds, faces)
         if out is None:
             from avatar_bridge.preview.window import show_window
 
             with suppress(KeyboardInterrupt):
-                show_window(stream, renderer, frames)
+                show_window(stream, renderer, frames, faces)
         elif live:
-            write_picture(renderer, frames, out)
+            write_picture(FaceRow(renderer, faces), faces, frames, out)
         else:
-            write_video(stream, renderer, frames, out, show)
+            write_video(stream, FaceRow(renderer, faces), frames, out, show)
     print("stream ended" if out is None else f"wrote {out}")
 
 
 def face_frames(
-    stream: Subscriber, face: int | None, wait: float, idle: float, seconds: float | None
-) -> Iterator[FaceFrame | None]:
-    """Yield frames of one face as they come, None while nothing comes; StreamError where nothing ever does."""
+    stream: Subscriber, face: int | None, wait: float, idle: float, seconds: float | None, faces: int = 1
+) -> Iterator[PlacedFrame | None]:
+    """Yield frames as they come, of one face or of several, each with its place from 0; None while nothing comes;
+    StreamError where nothing ever does."""
     started = last = time.monotonic()
-    heard, places = False, Places(1)
+    heard, places = False, Places(faces)
     while seconds is None or time.monotonic() - started < seconds:
         came = [message for message in stream.poll(30) if isinstance(message, FaceFrame)]
-        frames = [new for new in came if (places.of(new) == 0 if face is None else new.face_id == face)]
+        if face is None:
+            frames = [(place, new) for new in came if (place := places.of(new)) is not None]
+        else:
+            frames = [(0, new) for new in came if new.face_id == face]
         if frames and not heard:
             heard, started = True, time.monotonic()
         if frames:
@@ -109,40 +122,46 @@ def face_frames(
         raise StreamError(f"no face on {stream.endpoint} within {wait:g} s: start one with rdr track")
 
 
-def draw_frame(renderer: AvatarRenderer, frame: FaceFrame) -> UInt8:
-    """Return the avatar with the expression and rotation of a frame, (H, W, 3) BGR."""
-    return renderer.render(frame.alpha_exp, frame.euler_rad)
-
-
-def write_picture(renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], out: Path) -> None:
-    """Write the first tracked face as a PNG; it appears only when it is whole."""
-    import os
-
+def write_picture(row: FaceRow, faces: int, frames: Iterator[PlacedFrame | None], out: Path) -> None:
+    """Write as many tracked faces as are wanted, or those that came, as a PNG; it appears only when it is whole."""
     import cv2
 
-    for frame in frames:
-        if frame is not None and frame.tracked:
-            temporary = out.with_name(f".{out.stem}.part.png")
-            cv2.imwrite(str(temporary), draw_frame(renderer, frame))
-            os.replace(temporary, out)
-            return
-    raise StreamError("the stream ended before a face was tracked")
+    for came in frames:
+        if came is not None and came[1].tracked:
+            row.draw(*came)
+        if len(row.shown) == faces:
+            break
+    if not row.shown:
+        raise StreamError("the stream ended before a face was tracked")
+    temporary = out.with_name(f".{out.stem}.part.png")
+    cv2.imwrite(str(temporary), row.picture)
+    os.replace(temporary, out)
 
 
 def write_video(
-    stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[FaceFrame | None], out: Path, show: object
+    stream: Subscriber, row: FaceRow, frames: Iterator[PlacedFrame | None], out: Path, show: object
 ) -> None:
-    """Write every frame at its capture time; one that comes late is left out."""
+    """Write all faces of a picture at its capture time; what comes late is left out."""
     from avatar_bridge.live_video import VideoTimes
     from avatar_bridge.video_writer import VideoWriter
 
     rate = stream.hello.rate_hz if stream.hello and stream.hello.rate_hz else 30.0
     with VideoWriter(out, rate) as video:
-        times = VideoTimes(rate)
+        times, drawn_ns = VideoTimes(rate), 0
+
+        def write() -> None:
+            time_ns = times.of(drawn_ns) if row.shown else None
+            if time_ns is not None:
+                video.write(row.picture, time_ns)
+                if callable(show):
+                    show(0, f"writing {out}: {video.frames_written} frames; Ctrl-C ends")
+
         with suppress(KeyboardInterrupt):
-            for frame in frames:
-                time_ns = None if frame is None else times.of(frame.capture_time_ns)
-                if frame is not None and time_ns is not None:
-                    video.write(draw_frame(renderer, frame), time_ns)
-                    if callable(show):
-                        show(0, f"writing {out}: {video.frames_written} frames; Ctrl-C ends")
+            for came in frames:
+                if came is None or came[1].capture_time_ns < drawn_ns:
+                    continue
+                if came[1].capture_time_ns > drawn_ns:
+                    write()
+                drawn_ns = came[1].capture_time_ns
+                row.draw(*came)
+        write()

@@ -16,6 +16,7 @@ import numpy as np
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.preview.bars import N_BARS, draw_all_bars, draw_bars, put_text, text_size
+from avatar_bridge.preview.face_row import FaceRow
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
@@ -49,9 +50,10 @@ _PROBE_TIMEOUT_S: Final = 20.0
 class LiveView:
     """What the window shows, and what its keys do."""
 
-    def __init__(self, renderer: AvatarRenderer, folder: Path = Path()) -> None:
-        """Pictures are saved in `folder`."""
+    def __init__(self, renderer: AvatarRenderer, folder: Path = Path(), faces: int = 1) -> None:
+        """Pictures are saved in `folder`; `faces` stand beside each other."""
         self.renderer = renderer
+        self._row = FaceRow(renderer, faces)
         self.folder = folder
         self.mirrored = True
         """As in a mirror, which is what people expect of themselves."""
@@ -62,22 +64,24 @@ class LiveView:
         """Up and to the right of the picture."""
         self.head_locked = self.wireframe = self.landmarks = self.help = False
         self._dragged_from: tuple[int, int] | None = None
-        self.picture = renderer.render(np.zeros(46, np.float32), np.zeros(3, np.float32))
+        self.picture = self._row.picture
 
-    def draw(self, frame: FaceFrame, caption: str = "") -> UInt8:
-        """Return the avatar as a frame says, (H, W, 3) BGR."""
+    def draw(self, frame: FaceFrame, caption: str = "", place: int = 0) -> UInt8:
+        """Draw the face at a place as a frame says; returns all of them, (H, faces W, 3) BGR."""
         euler_rad = np.zeros(3, np.float32) if self.head_locked else frame.euler_rad
         scale = self.renderer.px_per_cm * self.zoom
         picture = self.renderer.render(frame.alpha_exp, euler_rad, None, scale, orbit_rad=self._seen_from())
-        self.picture = np.ascontiguousarray(picture[:, ::-1]) if self.mirrored else picture
+        square = np.ascontiguousarray(picture[:, ::-1]) if self.mirrored else picture
         if self.bars:
-            (draw_bars if self.bars == N_BARS else draw_all_bars)(self.picture, frame.alpha_exp)
+            (draw_bars if self.bars == N_BARS else draw_all_bars)(square, frame.alpha_exp)
         if self.landmarks:
-            draw_landmark_inset(self.picture, frame, self.mirrored)
-        size = text_size(self.picture)
-        put_text(self.picture, caption if frame.tracked else "face lost", (10, round(34 * size) + 4), size)
-        if self.help:
-            draw_help(self.picture)
+            draw_landmark_inset(square, frame, self.mirrored)
+        size = text_size(square)
+        put_text(square, caption if frame.tracked else "face lost", (10, round(34 * size) + 4), size)
+        if self.help and place == 0:
+            draw_help(square)
+        self._row.put(place, square)
+        self.picture = self._row.picture
         return self.picture
 
     def press(self, key: int) -> bool:
@@ -162,17 +166,22 @@ def draw_help(picture: UInt8) -> None:
         put_text(picture, what.strip(), (16 + round(210 * size), top + number * row), size)
 
 
-def show_window(stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[FaceFrame | None]) -> None:
-    """Show frames until q, Esc, the window's close button, or their end. Raises AvatarError without a display."""
+def show_window(
+    stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[tuple[int, FaceFrame] | None], faces: int = 1
+) -> None:
+    """Show frames, each at its place, until q, Esc, the window's close button, or their end. Raises AvatarError without
+    a display."""
     check_display()
-    view = LiveView(renderer)
+    view = LiveView(renderer, faces=faces)
     cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.setMouseCallback(TITLE, view.mouse)
     try:
         cv2.imshow(TITLE, view.picture)
-        for frame in frames:
-            if frame is not None:
-                cv2.imshow(TITLE, view.draw(frame, caption(stream)))
+        for came in frames:
+            if came is not None:
+                place, frame = came
+                who = f"face {frame.face_id}: " if faces > 1 else ""
+                cv2.imshow(TITLE, view.draw(frame, who + caption(stream), place))
             is_open = view.press(cv2.waitKey(1) & 0xFF)
             if not is_open or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
                 return

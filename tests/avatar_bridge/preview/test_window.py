@@ -69,6 +69,15 @@ def test_lost_face_is_said(view: LiveView, make_frame: Callable[..., FaceFrame])
     assert y.max() < 30, "only the caption differs"
 
 
+def test_two_views_beside_each_other(renderer: object, make_frame: Callable[..., FaceFrame]) -> None:
+    view = LiveView(renderer, faces=2)  # type: ignore[arg-type]
+    at_rest = view.picture.copy()
+    assert at_rest.shape == (SIZE, 2 * SIZE, 3)
+    second = view.draw(make_frame(euler_rad=[0, 0.5, 0]), "face 1", place=1)
+    np.testing.assert_array_equal(second[:, :SIZE], at_rest[:, :SIZE])
+    assert (second[:, SIZE:] != at_rest[:, SIZE:]).any()
+
+
 def test_saved_picture_is_the_one_shown(view: LiveView, make_frame: Callable[..., FaceFrame], tmp_path: Path) -> None:
     shown = view.draw(make_frame()).copy()
     assert view.press(ord("s"))
