@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgpack
 import numpy as np
 
-from avatar_bridge.control_messages import Done, Pong, Refused, Reply, Request, Status
+from avatar_bridge.control_messages import MAX_PICTURE_BYTES, Done, Picture, Pong, Refused, Reply, Request, Status
 from avatar_bridge.errors import WireError
 from avatar_bridge.messages import PROTOCOL_VERSION, FaceFrame, Hello, Message
 
@@ -25,6 +25,7 @@ _REPLIES: Final[dict[str, type[Any]]] = {
     "pong": Pong,
     "hello": Hello,
     "status": Status,
+    "picture": Picture,
     "done": Done,
     "refused": Refused,
 }
@@ -36,7 +37,7 @@ _REQUIRED: Final = {
 }
 _LIMITS: Final = {
     "max_str_len": 4096,
-    "max_bin_len": 4096,
+    "max_bin_len": MAX_PICTURE_BYTES,
     "max_array_len": 1024,
     "max_map_len": 256,
     "max_ext_len": 64,

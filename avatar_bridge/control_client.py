@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from avatar_bridge.codec import decode_reply, encode
 from avatar_bridge.config import DEFAULT_CONTROL_ENDPOINT
-from avatar_bridge.control_messages import Command, Done, Pong, Refused, Reply, Request, Status
+from avatar_bridge.control_messages import Command, Done, Picture, Pong, Refused, Reply, Request, Status
 from avatar_bridge.curve import CurveClient, connect_with
 from avatar_bridge.endpoint import check_endpoint
 from avatar_bridge.errors import ControlError, StreamError
@@ -18,7 +18,7 @@ from avatar_bridge.messages import Hello
 from avatar_bridge.zmq_context import end_context
 
 _MAX_REPLY_BYTES: Final = 64 * 1024
-R = TypeVar("R", Pong, Hello, Status, Done)
+R = TypeVar("R", Pong, Hello, Status, Picture, Done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ class ControlClient:
     def hello(self) -> Hello:
         """Return what the tracker says of itself."""
         return self._ask("hello", Hello)
+
+    def picture(self) -> Picture:
+        """Return what the camera saw last; ControlError where it is not shared."""
+        return self._ask("picture", Picture)
 
     def do(self, command: Command, take: str | None = None, seconds: float = 1.0) -> str:
         """Have something done; return what was done, for people."""

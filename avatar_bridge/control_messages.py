@@ -1,4 +1,4 @@
-"""What goes over the control socket: one Request, answered by one of Pong, Hello, Status, Done and Refused.
+"""What goes over the control socket: one Request, answered by one of Pong, Hello, Status, Picture, Done and Refused.
 
 The same rules as on the stream: a msgpack map each, checked field by field, so that a message that exists is valid.
 """
@@ -14,13 +14,16 @@ from avatar_bridge.messages import MAX_FACES, Hello
 from avatar_bridge.wire_checks import MAX_TIME_NS, MAX_UINT64, check_bool, check_integer, check_real, check_text
 
 Command = Literal[
-    "ping", "hello", "status", "start", "stop", "record", "stop_recording", "neutral", "clear_neutral", "quit"
-]
+    "ping", "hello", "status", "picture",
+    "start", "stop", "record", "stop_recording", "neutral", "clear_neutral", "quit",
+]  # fmt: skip
 COMMANDS: Final[tuple[str, ...]] = get_args(Command)
 State = Literal["tracking", "stopped", "waiting"]
 STATES: Final[tuple[str, ...]] = get_args(State)
 
 MAX_NEUTRAL_S: Final = 10.0
+MAX_PICTURE_BYTES: Final = 48 * 1024
+_JPEG: Final = b"\xff\xd8\xff"
 _TAKE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -36,8 +39,9 @@ class Request:
     """What the tracker is asked to do."""
 
     command: Command
-    """ping: tell your clock; hello, status: tell about yourself; start, stop: track, or let go of the camera; record,
-    stop_recording: a take; neutral, clear_neutral: what is seen now is the face at rest; quit: end the program."""
+    """ping: tell your clock; hello, status: tell about yourself; picture: show what the camera sees; start, stop:
+    track, or let go of the camera; record, stop_recording: a take; neutral, clear_neutral: what is seen now is the face
+    at rest; quit: end the program."""
     take: str | None = None
     """record: name of the take, without folder and ending; None: named after the time."""
     seconds: float = 1.0
@@ -118,6 +122,20 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What the camera saw last, small."""
+
+    jpeg: bytes
+    capture_time_ns: int
+    """When, ns since the epoch."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.jpeg, bytes) or not self.jpeg.startswith(_JPEG) or len(self.jpeg) > MAX_PICTURE_BYTES:
+            raise WireError(f"jpeg must be a JPEG of at most {MAX_PICTURE_BYTES} bytes, got {self.jpeg!r:.20}")
+        check_integer("capture_time_ns", self.capture_time_ns, 0, MAX_TIME_NS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The tracker did, or is about to do, what it was asked for."""
 
@@ -139,7 +157,7 @@ class Refused:
         check_text("why", self.why, 1024)
 
 
-Reply = Pong | Hello | Status | Done | Refused
+Reply = Pong | Hello | Status | Picture | Done | Refused
 
 
 def readable(text: str) -> str:

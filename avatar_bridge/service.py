@@ -10,6 +10,7 @@ from avatar_bridge.capture.frames import CapturedFrame, FrameSource
 from avatar_bridge.capture.lasting import LastingSource
 from avatar_bridge.control_messages import Done, Reply, Request, State, Status, readable
 from avatar_bridge.errors import ControlError
+from avatar_bridge.last_picture import LastPicture
 from avatar_bridge.mailbox import Mailbox
 from avatar_bridge.messages import FaceFrame, Hello
 from avatar_bridge.pipeline import Pipeline, TrackedPicture
@@ -22,11 +23,19 @@ class TrackService:
     """Runs in one thread, the caller's; `answer` may be called from any other."""
 
     def __init__(
-        self, source: FrameSource, pipeline: Pipeline, takes: RunTakes, hello: Hello, publisher: Publisher | None = None
+        self,
+        source: FrameSource,
+        pipeline: Pipeline,
+        takes: RunTakes,
+        hello: Hello,
+        publisher: Publisher | None = None,
+        share_picture: bool = False,
     ) -> None:
-        """`hello`: what the run is, also where nothing is published."""
+        """`hello`: what the run is, also where nothing is published; share_picture: whoever may ask is shown what the
+        camera sees."""
         self._source, self._pipeline, self._takes = source, pipeline, takes
         self._hello, self._publisher = hello, publisher
+        self._shown = LastPicture() if share_picture else None
         self._mailbox = Mailbox()
         self._ends = False
         self.statistics = RunStatistics()
@@ -45,6 +54,8 @@ class TrackService:
                 self._hand_on(lost, lost)
                 yield None
                 continue
+            if self._shown:
+                self._shown.captured = captured
             picture = self._pipeline.track(captured)
             self._hand_on(picture.frames, picture.raw)
             self.statistics.add(picture)
@@ -64,6 +75,8 @@ class TrackService:
                 return self._hello
             case "status":
                 return self.status()
+            case "picture":
+                return self._picture()
             case _:
                 return self._mailbox.ask(request)
 
@@ -94,6 +107,11 @@ class TrackService:
             neutral=self._pipeline.neutral.set,
             user=self._hello.user,
         )
+
+    def _picture(self) -> Reply:
+        if self._shown is None:
+            raise ControlError("the camera's picture is not shared: start the tracker with rdr track --share-picture")
+        return self._shown.small()
 
     def _hand_on(self, frames: list[FaceFrame], raw: list[FaceFrame]) -> None:
         sent = [self._publisher.publish(frame) for frame in frames] if self._publisher else frames
@@ -128,7 +146,7 @@ class TrackService:
             case "quit":
                 self.quit()
                 return Done(what="the tracker ends")
-            case "ping" | "hello" | "status":  # answered before they come here
+            case "ping" | "hello" | "status" | "picture":  # answered before they come here
                 raise ControlError(f"{request.command} is no work")
             case _:
                 assert_never(request.command)

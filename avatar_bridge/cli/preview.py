@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from avatar_bridge.config import DEFAULT_ENDPOINT
 from avatar_bridge.errors import AvatarError, StreamError
 from avatar_bridge.messages import MAX_FACES, FaceFrame
 from avatar_bridge.places import Places
+from avatar_bridge.preview.camera_picture import CameraPicture
 from avatar_bridge.preview.face_row import FaceRow
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
@@ -87,8 +88,8 @@ def preview(
         if out is None:
             from avatar_bridge.preview.window import show_window
 
-            with suppress(KeyboardInterrupt):
-                show_window(stream, renderer, frames, faces)
+            with camera_picture(endpoint, server_key) as camera, suppress(KeyboardInterrupt):
+                show_window(stream, renderer, frames, faces, camera)
         elif live:
             write_picture(FaceRow(renderer, faces), faces, frames, out)
         else:
@@ -120,6 +121,18 @@ def face_frames(
             yield None
     if not heard:
         raise StreamError(f"no face on {stream.endpoint} within {wait:g} s: start one with rdr track")
+
+
+def camera_picture(endpoint: str, server_key: str | None) -> AbstractContextManager[CameraPicture | None]:
+    """Return what asks the tracker of a stream for its camera's picture; nothing where there is no port to ask at."""
+    from avatar_bridge.endpoint import control_endpoint
+    from avatar_bridge.keys import KeyStore
+
+    try:
+        control = control_endpoint(endpoint)
+    except StreamError:
+        return nullcontext()
+    return CameraPicture(control, KeyStore().client(server_key) if server_key else None)
 
 
 def write_picture(row: FaceRow, faces: int, frames: Iterator[PlacedFrame | None], out: Path) -> None:

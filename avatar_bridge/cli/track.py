@@ -31,6 +31,7 @@ def track(
     publish: bool = True,
     control: str | None = None,
     insecure: bool = False,
+    share_picture: bool = False,
     takes: Path = Path("takes"),
     record: Path | None = None,
     overlay: Path | None = None,
@@ -67,6 +68,7 @@ def track(
         publish: Stream over ZeroMQ, and answer rdr control.
         control: Where rdr control asks; by default the port after the endpoint's.
         insecure: Let other machines connect without keys.
+        share_picture: Show whoever may ask (rdr preview, key c) what the camera sees, small.
         takes: Folder of the takes that rdr control records.
         record: Also write a take (.mcap).
         overlay: Also write a video with landmarks, mesh, axes and bars drawn in (.mp4).
@@ -131,9 +133,8 @@ def track(
             drawn = stack.enter_context(LiveVideo(VideoWriter(overlay, video.rate_hz), video.rate_hz, complain))
         if record:
             run_takes.start(record)
-        service = TrackService(
-            video, Pipeline(tracker, FaceSmoother(smooth), hello.session, user), run_takes, hello, publisher
-        )
+        pipeline = Pipeline(tracker, FaceSmoother(smooth), hello.session, user)
+        service = TrackService(video, pipeline, run_takes, hello, publisher, share_picture)
         if publisher:
             publisher.describe(hello)
             asked_at = control or control_endpoint(publisher.endpoint)

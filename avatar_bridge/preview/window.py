@@ -16,6 +16,7 @@ import numpy as np
 from avatar_bridge.errors import AvatarError
 from avatar_bridge.messages import FaceFrame
 from avatar_bridge.preview.bars import N_BARS, draw_all_bars, draw_bars, put_text, text_size
+from avatar_bridge.preview.camera_picture import CameraPicture
 from avatar_bridge.preview.face_row import FaceRow
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.subscriber import Subscriber
@@ -32,6 +33,7 @@ HELP: Final = (
     "w           wireframe",
     "b           bars: 6 strongest, all 46, none",
     "l           landmarks",
+    "c           the camera's picture",
     "s           save a picture",
     "? q         these keys; quit",
 )
@@ -50,8 +52,10 @@ _PROBE_TIMEOUT_S: Final = 20.0
 class LiveView:
     """What the window shows, and what its keys do."""
 
-    def __init__(self, renderer: AvatarRenderer, folder: Path = Path(), faces: int = 1) -> None:
-        """Pictures are saved in `folder`; `faces` stand beside each other."""
+    def __init__(
+        self, renderer: AvatarRenderer, folder: Path = Path(), faces: int = 1, camera: CameraPicture | None = None
+    ) -> None:
+        """Pictures are saved in `folder`; `faces` stand beside each other; `camera` brings what it sees."""
         self.renderer = renderer
         self._row = FaceRow(renderer, faces)
         self.folder = folder
@@ -63,6 +67,8 @@ class LiveView:
         self.orbit_rad = (0.0, 0.0)
         """Up and to the right of the picture."""
         self.head_locked = self.wireframe = self.landmarks = self.help = False
+        self.camera = camera
+        self.camera_shown = False
         self._dragged_from: tuple[int, int] | None = None
         self.picture = self._row.picture
 
@@ -74,8 +80,8 @@ class LiveView:
         square = np.ascontiguousarray(picture[:, ::-1]) if self.mirrored else picture
         if self.bars:
             (draw_bars if self.bars == N_BARS else draw_all_bars)(square, frame.alpha_exp)
-        if self.landmarks:
-            draw_landmark_inset(square, frame, self.mirrored)
+        if self.landmarks or self.camera_shown:
+            draw_inset(square, frame, self.mirrored, self.camera if self.camera_shown else None)
         size = text_size(square)
         put_text(square, caption if frame.tracked else "face lost", (10, round(34 * size) + 4), size)
         if self.help and place == 0:
@@ -97,6 +103,9 @@ class LiveView:
             self.renderer.set_wireframe(self.wireframe)
         elif key == ord("l"):
             self.landmarks = not self.landmarks
+        elif key == ord("c") and self.camera is not None:
+            self.camera_shown = not self.camera_shown
+            self.camera.want(self.camera_shown)
         elif key == ord("?"):
             self.help = not self.help
         elif key == ord("0"):
@@ -140,11 +149,17 @@ class LiveView:
         return path
 
 
-def draw_landmark_inset(picture: UInt8, frame: FaceFrame, mirrored: bool) -> None:
-    """Draw the 68 landmarks in the camera's picture, small, at the bottom; the stream brings no picture."""
+def draw_inset(picture: UInt8, frame: FaceFrame, mirrored: bool, camera: CameraPicture | None = None) -> None:
+    """Draw the 68 landmarks at the bottom, small, in the frame of the camera's picture, and that where there is one."""
     width, height = frame.source_size_px
     shrink = _INSET * picture.shape[1] / max(width, height, 1)
     inset = np.zeros((max(1, round(height * shrink)), max(1, round(width * shrink)), 3), np.uint8)
+    seen = camera.newest if camera else None
+    if camera is not None and seen is None:
+        put_text(inset, camera.trouble, (4, 14), 0.3)
+    elif seen is not None:
+        seen = cv2.resize(seen, (inset.shape[1], inset.shape[0]), interpolation=cv2.INTER_AREA)
+        inset = np.ascontiguousarray(seen[:, ::-1] if mirrored else seen)
     if frame.landmarks_px is None:
         put_text(inset, "no landmarks in this stream", (4, inset.shape[0] // 2), 0.3)
     for x, y in () if frame.landmarks_px is None else frame.landmarks_px.astype(float):
@@ -167,12 +182,16 @@ def draw_help(picture: UInt8) -> None:
 
 
 def show_window(
-    stream: Subscriber, renderer: AvatarRenderer, frames: Iterator[tuple[int, FaceFrame] | None], faces: int = 1
+    stream: Subscriber,
+    renderer: AvatarRenderer,
+    frames: Iterator[tuple[int, FaceFrame] | None],
+    faces: int = 1,
+    camera: CameraPicture | None = None,
 ) -> None:
     """Show frames, each at its place, until q, Esc, the window's close button, or their end. Raises AvatarError without
     a display."""
     check_display()
-    view = LiveView(renderer, faces=faces)
+    view = LiveView(renderer, faces=faces, camera=camera)
     cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.setMouseCallback(TITLE, view.mouse)
     try:

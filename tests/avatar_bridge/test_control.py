@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from avatar_bridge.codec import decode, decode_reply, decode_request, encode
 from avatar_bridge.control_client import ControlClient
-from avatar_bridge.control_messages import COMMANDS, Done, Pong, Refused, Reply, Request, Status, readable
+from avatar_bridge.control_messages import COMMANDS, Done, Picture, Pong, Refused, Reply, Request, Status, readable
 from avatar_bridge.control_server import ControlServer
 from avatar_bridge.curve import CurveClient, CurveServer, new_key_pair
 from avatar_bridge.errors import BridgeError, ControlError, StreamError, WireError
@@ -322,3 +322,13 @@ def test_golden_bytes(case: dict[str, Any]) -> None:
     message = read(payload)
     assert {name: value for name, value in asdict(message).items() if value is not None} == case["values"]
     assert encode(message) == payload
+
+
+def test_golden_bytes_of_a_picture() -> None:
+    """JSON holds no bytes, so this one is not among the others."""
+    payload = bytes.fromhex(
+        "84a17601a46b696e64a770696374757265a46a706567c404ffd8ffd9af636170747572655f74696d655f6e73cf17979cfe362a0000"
+    )
+    picture = Picture(jpeg=b"\xff\xd8\xff\xd9", capture_time_ns=1_700_000_000_000_000_000)
+    assert decode_reply(payload) == picture
+    assert encode(picture) == payload

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -64,7 +65,7 @@ class Webcam(FrameSource):
 class Running:
     """A service in a thread of its own, who asks it and who listens."""
 
-    def __init__(self, folder: Path, source: FrameSource, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, source: FrameSource, stack: ExitStack, share_picture: bool = False) -> None:
         self.said: list[str] = []
         self.pictures: list[TrackedPicture | None] = []
         publisher = stack.enter_context(Publisher(ANY_PORT))
@@ -76,7 +77,7 @@ class Running:
         takes = stack.enter_context(
             RunTakes(folder, publisher.session, source.name, TakeFacts(smoothing="off"), self.said.append)
         )
-        self.service = TrackService(source, pipeline, takes, publisher.hello, publisher)
+        self.service = TrackService(source, pipeline, takes, publisher.hello, publisher, share_picture)
         server = stack.enter_context(ControlServer(self.service.answer, ANY_PORT))
         self.client = stack.enter_context(ControlClient(server.endpoint, timeout_s=PATIENCE_S))
         self.listener = stack.enter_context(Subscriber(publisher.endpoint))
@@ -111,6 +112,24 @@ def run(tmp_path: Path, plug: threading.Event) -> Iterator[Running]:
     with ExitStack() as stack:
         source = stack.enter_context(LastingSource(lambda: Webcam(plug), first_wait_s=0.05))
         yield Running(tmp_path / "takes", source, stack)
+
+
+def test_the_picture_is_shown_to_nobody_unless_it_is_shared(run: Running) -> None:
+    run.until(lambda status: status.pictures > 0)
+    with pytest.raises(ControlError, match="not shared: start the tracker with rdr track --share-picture"):
+        run.client.picture()
+
+
+def test_a_picture_that_is_shared(tmp_path: Path, plug: threading.Event) -> None:
+    with ExitStack() as stack:
+        source = stack.enter_context(LastingSource(lambda: Webcam(plug), first_wait_s=0.05))
+        run = Running(tmp_path / "takes", source, stack, share_picture=True)
+        run.until(lambda status: status.pictures > 0)
+        picture = run.client.picture()
+        image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == FACE.shape
+        assert np.abs(image.astype(int) - FACE).mean() < 6
+        assert 0 <= time.time_ns() - picture.capture_time_ns < 10e9
 
 
 def test_it_tells_how_it_is_and_ends_when_asked(run: Running) -> None:
