@@ -81,7 +81,8 @@ class LiveView:
         if self.bars:
             (draw_bars if self.bars == N_BARS else draw_all_bars)(square, frame.alpha_exp)
         if self.landmarks or self.camera_shown:
-            draw_inset(square, frame, self.mirrored, self.camera if self.camera_shown else None)
+            camera = self.camera if self.camera_shown else None
+            draw_inset(square, frame, self.mirrored, camera, between=self.bars == N_EXPRESSIONS)
         size = text_size(square)
         put_text(square, caption if frame.tracked else "face lost", (10, round(34 * size) + 4), size)
         if self.help and place == 0:
@@ -149,8 +150,11 @@ class LiveView:
         return path
 
 
-def draw_inset(picture: UInt8, frame: FaceFrame, mirrored: bool, camera: CameraPicture | None = None) -> None:
-    """Draw the 68 landmarks at the bottom, small, in the frame of the camera's picture, and that where there is one."""
+def draw_inset(
+    picture: UInt8, frame: FaceFrame, mirrored: bool, camera: CameraPicture | None = None, between: bool = False
+) -> None:
+    """Draw the 68 landmarks at the bottom right, or in the middle `between` bars, small, in the frame of the camera's
+    picture, and that where there is one."""
     width, height = frame.source_size_px
     shrink = _INSET * picture.shape[1] / max(width, height, 1)
     inset = np.zeros((max(1, round(height * shrink)), max(1, round(width * shrink)), 3), np.uint8)
@@ -166,7 +170,7 @@ def draw_inset(picture: UInt8, frame: FaceFrame, mirrored: bool, camera: CameraP
         if 0 <= x < width and 0 <= y < height:
             at = round((width - 1 - x if mirrored else x) * shrink), round(y * shrink)
             cv2.circle(inset, at, 1, (90, 200, 90), -1, cv2.LINE_AA)
-    left = (picture.shape[1] - inset.shape[1]) // 2  # between the bars
+    left = (picture.shape[1] - inset.shape[1]) // (2 if between else 1)
     picture[-inset.shape[0] :, left : left + inset.shape[1]] = inset
 
 

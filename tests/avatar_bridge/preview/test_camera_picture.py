@@ -82,8 +82,8 @@ def test_the_inset(make_frame: Callable[..., FaceFrame]) -> None:
         trouble = ""
 
     plain, mirrored = (np.zeros((300, 300, 3), np.uint8) for _ in range(2))
-    draw_inset(plain, frame, False, Seen())  # type: ignore[arg-type]
-    draw_inset(mirrored, frame, True, Seen())  # type: ignore[arg-type]
+    draw_inset(plain, frame, False, Seen(), between=True)  # type: ignore[arg-type]
+    draw_inset(mirrored, frame, True, Seen(), between=True)  # type: ignore[arg-type]
     assert plain[-20, 120].tolist() == [200, 200, 200]
     assert plain[-20, 180].tolist() == [50, 50, 50]
     assert mirrored[-20, 120].tolist() == [50, 50, 50]
