@@ -28,7 +28,7 @@ _REACH_CM: Final = (1.7, 1.0)
 """Half width and height of what is looked at about an eye."""
 _YAWS_DEG: Final = np.arange(-42.0, 42.1, 3.5)
 _PITCHES_DEG: Final = np.arange(-30.0, 25.1, 5.0)
-_PUPIL_DEG, _IRIS_DEG = 9.5, 23.0
+_PUPIL_DEG, _IRIS_DEG = 8.0, 23.0
 _IRIS_BRIGHTNESS: Final = 0.5
 """Of an iris, between the pupil's 0 and the white's 1; only its order matters."""
 _LIDS_SHRUNK: Final = 0.8
@@ -44,7 +44,7 @@ _SLOWEST: Final = 0.25
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
 _LIDS_HIDE: Final = (0.35, 0.7)
 """From the one lids begin to hide the iris, from the other the eye counts as closed."""
-_LIDS_HOLD: Final = (0.2, 0.5)
+_LIDS_HOLD: Final = (0.1, 0.4)
 """The same where it is known how the eyes looked before: that is held sooner than an iris half hidden is believed."""
 _COLUMNS: Final = {
     side: [BLENDSHAPE_NAMES.index(f"EyeLook{way}_{side}") for way in ("Up", "Down", "In", "Out")] for side in "LR"

@@ -24,6 +24,9 @@ _OPEN_LIDS: Final = 30.0
 """Percentile of the frames at rest that counts for lids: people blink, and look down, while they rest."""
 _HELD: Final = 75.0
 """Percentile of the frames of a held expression that counts as its full strength."""
+_MADE_UP: Final = 0.75
+"""So much of what a held expression lacks of 1 is made up for. All of it would stretch noise as well; chosen on
+rendered people (benchmarks/calibration.py, seeds 7, 11 and 12)."""
 TURNS: Final = ("left", "right", "up", "down")
 """Poses of the session that turn the head."""
 _MOST_TURN_RAD: Final = 0.7
@@ -97,7 +100,8 @@ def ranges_of(at_rest: Float32, held: Mapping[str, Float32], turned: Mapping[str
     rest, full = rest_of(at_rest), np.ones(N_EXPRESSIONS, np.float32)
     for name, frames in held.items():
         column = BLENDSHAPE_NAMES.index(name)
-        full[column] = np.clip(np.percentile(frames[:, column], _HELD), rest[column] + LEAST_RANGE, 1)
+        lacking = 1 - np.percentile(frames[:, column], _HELD)
+        full[column] = np.clip(1 - _MADE_UP * lacking, rest[column] + LEAST_RANGE, 1)
     by_turn = np.zeros((len(TURNS), N_EXPRESSIONS), np.float32)
     for row, name in enumerate(TURNS):
         if name in turned:

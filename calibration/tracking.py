@@ -32,6 +32,9 @@ Chosen on rendered people (benchmarks/calibration.py): more makes errors of land
 
 _BLINKING: Final = 6.0
 """A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
+_AT_ONCE: Final = 0.15
+_SLOWEST: Final = 0.5
+"""A step of the one is taken at once; of a small one, most of which is noise, this share a frame."""
 _TURN_STD_RAD: Final = 0.05
 """How far the network's rotation is trusted to be off: it goes with another identity than the user's."""
 _STEPS: Final = 2
@@ -73,13 +76,14 @@ class UserFace:
         """Return the prediction with the user's identity, and with size, place, S_p and expression that go with it.
 
         The network's landmarks S stay. Rotation and expression are MAP estimates: near the network's, and such that the
-        user's face lies on S; then the user's range is taken out. In the picture, (H, W, 3), gaze is read anew;
-        behind closed lids it is that of `before`, (E,), the coefficients of the frame before.
+        user's face lies on S; then the user's range is taken out. In the picture, (H, W, 3), gaze is read anew. With
+        `before`, (E,), the coefficients of the frame before, small steps are taken by half, and behind closed lids gaze
+        stays as it was.
         """
         alpha = np.asarray(prediction.alpha_exp, np.float64)
         camera, seen, alpha = self._fit(prediction, alpha)
         shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
-        rested = self.user.ranges.apply(alpha, prediction.pose.euler_rad)
+        rested = followed(before, self.user.ranges.apply(alpha, prediction.pose.euler_rad))
         translation = np.append(camera.flat.translation_px, 0).astype(np.float32)
         pose = Pose(camera.flat.euler_rad.astype(np.float32), translation, camera.flat.scale_px_per_cm)
         return replace(
@@ -165,6 +169,15 @@ class UserFace:
         said = replace(camera, euler_rad=np.asarray(prediction.pose.euler_rad, np.float64))
         seen = look(image_bgr, said, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)
         return np.where(GAZE_SHAPES, seen, alpha_exp).astype(np.float32)
+
+
+def followed(before: Float32 | None, now: Float32) -> Float32:
+    """(E,) coefficients that go from those of the frame before to those of now: large steps at once, small ones in
+    part."""
+    if before is None:
+        return now
+    step = now - before
+    return (before + np.clip(np.abs(step) / _AT_ONCE, _SLOWEST, 1) * step).astype(np.float32)
 
 
 def _turn_between(first: Float32, second: Float32) -> Float32:

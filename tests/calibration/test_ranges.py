@@ -1,4 +1,4 @@
-"""A face at rest reads zero, also from the side, and a held expression reads one."""
+"""A face at rest reads zero, also from the side, and a held expression reads nearly one."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def measured() -> Ranges:
 def test_rest_and_full_strength() -> None:
     ranges = measured()
     assert ranges.apply(coefficients(MouthSmile_L=0.1))[SMILE] == 0
-    assert ranges.apply(coefficients(MouthSmile_L=0.8))[SMILE] == pytest.approx(1)
-    assert ranges.apply(coefficients(MouthSmile_L=0.45))[SMILE] == pytest.approx(0.5)
+    assert ranges.full[SMILE] == pytest.approx(0.85), "three quarters of what it lacks of 1"
+    assert ranges.apply(coefficients(MouthSmile_L=0.8))[SMILE] == pytest.approx(0.7 / 0.75)
+    assert ranges.apply(coefficients(MouthSmile_L=0.475))[SMILE] == pytest.approx(0.5)
+    assert ranges.apply(coefficients(MouthSmile_L=0.9))[SMILE] == 1
 
 
 def test_rest_from_the_side() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from calibration.errors import UserModelError
 from calibration.ranges import Ranges
-from calibration.tracking import UserFace, UserPredictor
+from calibration.tracking import UserFace, UserPredictor, followed
 from calibration.user_model import UserModel
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
@@ -98,3 +98,30 @@ def test_it_takes_the_place_of_the_network(face: UserFace, somebody: Callable) -
     (found,) = predictor.predict(picture, [object()])  # type: ignore[list-item]
     np.testing.assert_array_equal(found.alpha_id, face.user.alpha_id)
     assert np.isfinite(found.alpha_exp).all()
+
+
+def test_large_steps_are_taken_at_once_and_small_ones_by_half() -> None:
+    before = np.full(46, 0.3, np.float32)
+    steps = np.linspace(-0.3, 0.7, 46).astype(np.float32)
+    now = followed(before, before + steps)
+    assert followed(None, before) is before
+    large, small = np.abs(steps) > 0.15, np.abs(steps) < 0.07
+    np.testing.assert_allclose(now[large], (before + steps)[large], atol=1e-6)
+    np.testing.assert_allclose(now[small], (before + steps / 2)[small], atol=1e-6)
+
+
+def test_a_blink_keeps_its_depth_and_trembling_is_halved() -> None:
+    """A blink of 100 ms at 30 pictures a second; noise of 0.02."""
+    lids = [0.05, 0.05, 0.6, 1.0, 0.5, 0.1, 0.05]
+    seen, value = [], None
+    for lid in lids:
+        value = followed(value, np.full(46, lid, np.float32))
+        seen.append(float(value[0]))
+    assert max(seen) >= 0.9 * max(lids)
+    assert seen.index(max(seen)) == lids.index(max(lids)), "nothing is late"
+    noise = 0.3 + 0.02 * np.random.default_rng(0).normal(size=(300, 46)).astype(np.float32)
+    still = [noise[0]]
+    for row in noise[1:]:
+        still.append(followed(still[-1], row))
+    trembling = [np.diff(rows, 2, axis=0).std() for rows in (noise, np.array(still))]
+    assert trembling[1] < 0.6 * trembling[0]
