@@ -8,7 +8,6 @@ drawing, so that drawing and reading back are told apart.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections import defaultdict
@@ -25,6 +24,7 @@ from avatar_bridge.preview.opengl import OffscreenContext, import_pyrender
 from avatar_bridge.preview.renderer import AvatarRenderer
 from avatar_bridge.video_writer import VideoWriter
 from benchmarks.machine import machine
+from benchmarks.report import report
 
 _WARM_UP = 20
 _RATE_HZ = 30.0
@@ -120,10 +120,7 @@ def main() -> None:
     watch(stages)
     for samples in options.samples:
         result[f"samples_{samples}_ms"] = measure(stages, options.size, samples, options.frames)
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    report(result, options.json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ trunks.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.report import report
 from rdr_core.data.crop import Crop
 from rdr_core.inference.export import export
 from rdr_core.inference.onnx_runtime import OnnxPredictor
@@ -67,10 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     result: dict[str, Any] = {"machine": machine(), "threads": 1, "precision": "int8"}
     result |= {preset: measure(PRESETS[preset], options.rounds) for preset in options.preset}
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    report(result, options.json)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import LandmarkVertices, landmarks_on_outline
 from rdr_core.fitting.pose import Camera
-from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 EXPRESSION_STD: Final = 0.07
@@ -37,7 +36,6 @@ _SLOWEST: Final = 0.5
 """A step of the one is taken at once; of a small one, most of which is noise, this share a frame."""
 _TURN_STD_RAD: Final = 0.05
 """How far the network's rotation is trusted to be off: it goes with another identity than the user's."""
-_STEPS: Final = 2
 _NEAREST_CM: Final = 35.0
 """Another camera than the calibrated one must not make a face that is nearer."""
 _FRAME_NS: Final = 40_000_000
@@ -81,8 +79,9 @@ class UserFace:
         stays as it was.
         """
         alpha = np.asarray(prediction.alpha_exp, np.float64)
-        camera, seen, alpha = self._fit(prediction, alpha)
-        shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
+        camera, alpha = self._fit(prediction, alpha)
+        shape = self._shape(alpha)
+        seen = landmarks_on_outline(self._topology, camera.project(shape))
         rested = followed(before, self.user.ranges.apply(alpha, prediction.pose.euler_rad))
         translation = np.append(camera.flat.translation_px, 0).astype(np.float32)
         pose = Pose(camera.flat.euler_rad.astype(np.float32), translation, camera.flat.scale_px_per_cm)
@@ -94,39 +93,36 @@ class UserFace:
             alpha_id=self.user.alpha_id,
         )
 
-    def _fit(self, prediction: FacePrediction, said: Float32) -> tuple[NearCamera, LandmarkVertices, Float32]:
-        """Size and place in closed form, then everything a little, near what the network says."""
-        said_turn = matrix_from_euler(np.asarray(prediction.pose.euler_rad, np.float64))
-        points, alpha = np.asarray(prediction.shape, np.float64), said
-        camera = self._place(np.asarray(prediction.pose.euler_rad, np.float64), alpha, points)
-        for _ in range(_STEPS):
-            shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
-            seen = landmarks_on_outline(self._topology, camera.project(shape))
-            turned = _turn_between(said_turn, camera.flat.rotation)
-            equations = self._equations(camera, seen, shape, points, alpha, turned)
-            nothing = np.zeros(0)
-            step = solve_together([equations], said[None], self._exp_weight, nothing, nothing)
-            alpha = step.alpha_exp[0]
-            camera = self._near(moved(camera.flat, step.pose[0]))
-        shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
-        return camera, landmarks_on_outline(self._topology, camera.project(shape)), alpha
+    def _shape(self, alpha: Float32) -> Float32:
+        """(E,) -> (n, 3) the user's face, cm."""
+        return combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
+
+    def _fit(self, prediction: FacePrediction, said: Float32) -> tuple[NearCamera, Float32]:
+        """Size and place in closed form, then everything a little, near what the network says: one Gauss-Newton step,
+        as it begins so near that a second one changes nothing that can be measured."""
+        points, shape = np.asarray(prediction.shape, np.float64), self._shape(said)
+        unit = Camera(np.asarray(prediction.pose.euler_rad, np.float64), np.zeros(2), 1.0)
+        seen = landmarks_on_outline(self._topology, unit.project(shape))
+        camera = self._place(unit, seen.on(shape), points)
+        nothing = np.zeros(0)
+        equations = self._equations(camera, seen, shape, points, said)
+        step = solve_together([equations], said[None], self._exp_weight, nothing, nothing)
+        alpha = step.alpha_exp[0]
+        return self._near(moved(camera.flat, step.pose[0])), alpha
 
     def _near(self, flat: Camera) -> NearCamera:
         focal_px = self.user.quality.focal_length_px
         distance_cm = np.inf if focal_px is None else max(focal_px / flat.scale_px_per_cm, _NEAREST_CM)
         return NearCamera(flat, self._pivot, distance_cm)
 
-    def _place(self, euler: Float32, alpha: Float32, points: Float32) -> NearCamera:
-        shape, unit = (
-            combine(self.user.subset_neutral, self.user.subset_offsets, alpha),
-            Camera(euler, np.zeros(2), 1.0),
-        )
-        model = unit.project(landmarks_on_outline(self._topology, unit.project(shape)).on(shape))
+    def _place(self, unit: Camera, landmarks: Float32, points: Float32) -> NearCamera:
+        """Give a camera the size and place at which (68, 3) landmarks lie on (68, 2) points."""
+        model = unit.project(landmarks)
         weights = self._weights**2 / (self._weights**2).sum()
         middle, place = weights @ model, weights @ points
         spread = (weights[:, None] * (model - middle) ** 2).sum()
         scale = max(float((weights[:, None] * (model - middle) * (points - place)).sum() / spread), 1e-3)
-        return self._near(Camera(euler, place - scale * middle, scale))
+        return self._near(Camera(unit.euler_rad, place - scale * middle, scale))
 
     def _equations(
         self,
@@ -135,9 +131,8 @@ class UserFace:
         shape: Float32,
         points: Float32,
         alpha: Float32,
-        turned: Float32,
     ) -> FrameEquations:
-        """Landmarks, and three more that hold the head's rotation near the network's; `turned` is how far it is off."""
+        """Landmarks, and three more that hold the head's rotation near the network's, from where it begins."""
         landmarks, weights = seen.on(shape), np.repeat(self._weights, 2)
         residual = camera.flat.residual_cm(landmarks, camera.flatten(points, landmarks)).ravel() * weights
         pose = pose_rows(camera.flat, landmarks).reshape(len(weights), -1) * weights[:, None]
@@ -147,7 +142,7 @@ class UserFace:
             np.concatenate([pose, held]),
             np.concatenate([offsets, np.zeros((3, len(alpha)))]),
             np.zeros((len(weights) + 3, 0)),
-            np.concatenate([residual, -turned / _TURN_STD_RAD]),
+            np.concatenate([residual, np.zeros(3)]),
             alpha,
             1.0,
         )
@@ -178,12 +173,6 @@ def followed(before: Float32 | None, now: Float32) -> Float32:
         return now
     step = now - before
     return (before + np.clip(np.abs(step) / _AT_ONCE, _SLOWEST, 1) * step).astype(np.float32)
-
-
-def _turn_between(first: Float32, second: Float32) -> Float32:
-    """Small rotation vector (3,) that takes one rotation matrix to another."""
-    both = second @ first.T
-    return np.array([both[2, 1] - both[1, 2], both[0, 2] - both[2, 0], both[1, 0] - both[0, 1]]) / 2
 
 
 class UserPredictor:

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.peers.programs import MEDIAPIPE, OURS, PROGRAMS, Program
+from benchmarks.report import report
 from rdr_core.inference.detector import FaceDetector
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -172,10 +173,7 @@ def main() -> None:
     result["mediapipe_over_live"] = result["runs"][0]["mediapipe_over_live"]
     if options.accuracy:
         result["accuracy"] = accuracy()
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    report(result, options.json)
 
 
 if __name__ == "__main__":
