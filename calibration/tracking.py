@@ -36,6 +36,7 @@ _SLOWEST: Final = 0.5
 """A step of the one is taken at once; of a small one, most of which is noise, this share a frame."""
 _TURN_STD_RAD: Final = 0.05
 """How far the network's rotation is trusted to be off: it goes with another identity than the user's."""
+_STEPS: Final = 2
 _NEAREST_CM: Final = 35.0
 """Another camera than the calibrated one must not make a face that is nearer."""
 _FRAME_NS: Final = 40_000_000
@@ -80,8 +81,7 @@ class UserFace:
         """
         alpha = np.asarray(prediction.alpha_exp, np.float64)
         camera, alpha = self._fit(prediction, alpha)
-        shape = self._shape(alpha)
-        seen = landmarks_on_outline(self._topology, camera.project(shape))
+        shape, seen = self._seen(camera, alpha)
         rested = followed(before, self.user.ranges.apply(alpha, prediction.pose.euler_rad))
         translation = np.append(camera.flat.translation_px, 0).astype(np.float32)
         pose = Pose(camera.flat.euler_rad.astype(np.float32), translation, camera.flat.scale_px_per_cm)
@@ -93,22 +93,27 @@ class UserFace:
             alpha_id=self.user.alpha_id,
         )
 
-    def _shape(self, alpha: Float32) -> Float32:
-        """(E,) -> (n, 3) the user's face, cm."""
-        return combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
+    def _seen(self, camera: Camera | NearCamera, alpha: Float32) -> tuple[Float32, LandmarkVertices]:
+        """The user's face with an expression, (n, 3) cm, and where a camera sees its landmarks."""
+        shape = combine(self.user.subset_neutral, self.user.subset_offsets, alpha)
+        return shape, landmarks_on_outline(self._topology, camera.project(shape))
 
     def _fit(self, prediction: FacePrediction, said: Float32) -> tuple[NearCamera, Float32]:
-        """Size and place in closed form, then everything a little, near what the network says: one Gauss-Newton step,
-        as it begins so near that a second one changes nothing that can be measured."""
-        points, shape = np.asarray(prediction.shape, np.float64), self._shape(said)
+        """Size and place in closed form, then everything a little, near what the network says."""
         unit = Camera(np.asarray(prediction.pose.euler_rad, np.float64), np.zeros(2), 1.0)
-        seen = landmarks_on_outline(self._topology, unit.project(shape))
+        said_turn, points, alpha = unit.rotation, np.asarray(prediction.shape, np.float64), said
+        shape, seen = self._seen(unit, alpha)
         camera = self._place(unit, seen.on(shape), points)
-        nothing = np.zeros(0)
-        equations = self._equations(camera, seen, shape, points, said)
-        step = solve_together([equations], said[None], self._exp_weight, nothing, nothing)
-        alpha = step.alpha_exp[0]
-        return self._near(moved(camera.flat, step.pose[0])), alpha
+        for number in range(_STEPS):
+            if number:  # where it begins, the outline is as good as that of the unit camera
+                shape, seen = self._seen(camera, alpha)
+            turned = _turn_between(said_turn, camera.flat.rotation)
+            equations = self._equations(camera, seen, shape, points, alpha, turned)
+            nothing = np.zeros(0)
+            step = solve_together([equations], said[None], self._exp_weight, nothing, nothing)
+            alpha = step.alpha_exp[0]
+            camera = self._near(moved(camera.flat, step.pose[0]))
+        return camera, alpha
 
     def _near(self, flat: Camera) -> NearCamera:
         focal_px = self.user.quality.focal_length_px
@@ -131,8 +136,9 @@ class UserFace:
         shape: Float32,
         points: Float32,
         alpha: Float32,
+        turned: Float32,
     ) -> FrameEquations:
-        """Landmarks, and three more that hold the head's rotation near the network's, from where it begins."""
+        """Landmarks, and three more that hold the head's rotation near the network's; `turned` is how far it is off."""
         landmarks, weights = seen.on(shape), np.repeat(self._weights, 2)
         residual = camera.flat.residual_cm(landmarks, camera.flatten(points, landmarks)).ravel() * weights
         pose = pose_rows(camera.flat, landmarks).reshape(len(weights), -1) * weights[:, None]
@@ -142,7 +148,7 @@ class UserFace:
             np.concatenate([pose, held]),
             np.concatenate([offsets, np.zeros((3, len(alpha)))]),
             np.zeros((len(weights) + 3, 0)),
-            np.concatenate([residual, np.zeros(3)]),
+            np.concatenate([residual, -turned / _TURN_STD_RAD]),
             alpha,
             1.0,
         )
@@ -173,6 +179,12 @@ def followed(before: Float32 | None, now: Float32) -> Float32:
         return now
     step = now - before
     return (before + np.clip(np.abs(step) / _AT_ONCE, _SLOWEST, 1) * step).astype(np.float32)
+
+
+def _turn_between(first: Float32, second: Float32) -> Float32:
+    """Small rotation vector (3,) that takes one rotation matrix to another."""
+    both = second @ first.T
+    return np.array([both[2, 1] - both[1, 2], both[0, 2] - both[2, 0], both[1, 0] - both[0, 1]]) / 2
 
 
 class UserPredictor:
