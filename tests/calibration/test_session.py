@@ -52,7 +52,7 @@ def test_everything_shown_in_order(somebody: Callable, model: DynamicExpressionM
     assert session.missed == []
     user = calibrate("anna", model, session, camera="weak")
     assert set(user.quality.shown) == {NEUTRAL, *(pose.key for pose in POSES)}
-    assert user.ranges.full[BLENDSHAPE_NAMES.index("JawOpen")] == pytest.approx(0.9, abs=0.01)
+    assert user.ranges.full[BLENDSHAPE_NAMES.index("JawOpen")] == pytest.approx(1 - 0.75 * 0.1, abs=0.01)
     assert person.error_mm(user.alpha_id) < 0.75 * person.error_mm(model.identity_mean)
 
 

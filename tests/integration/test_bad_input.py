@@ -222,7 +222,7 @@ def test_wrong_endings(fails: Fails, clip: Path, tmp_path: Path) -> None:
     assert ".mcap" in fails("track", clip, "--no-publish", "--fast", "--record", tmp_path / "take.txt")
     both = ("--record", tmp_path / "take.mcap", "--overlay", tmp_path / "overlay.avi")
     assert ".mp4" in fails("track", clip, "--no-publish", "--fast", *both)
-    assert ".mp4 or .png" in fails("preview", "--out", tmp_path / "avatar.gif")
+    assert ".webp or .png" in fails("preview", "--out", tmp_path / "avatar.gif")
     assert ".png" in fails("avatar", "--sheet", tmp_path / "sheet.jpg")
     assert ".glb" in fails("avatar", "export", "--out", tmp_path / "avatar.fbx")
 
