@@ -15,6 +15,7 @@ import numpy as np
 
 from avatar_bridge.control_messages import MAX_PICTURE_BYTES, Done, Picture, Pong, Refused, Reply, Request, Status
 from avatar_bridge.errors import WireError
+from avatar_bridge.frame_reader import read_frame
 from avatar_bridge.messages import PROTOCOL_VERSION, FaceFrame, Hello, Message
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
@@ -58,7 +59,8 @@ def encode_now(message: Message) -> tuple[bytes, int]:
 
 def decode(payload: bytes) -> Message:
     """Return the message of a stream. Raises WireError, and nothing else, whatever the bytes are."""
-    message: Message = _decode(payload, _STREAM)
+    frame = read_frame(payload) if len(payload) <= MAX_MESSAGE_BYTES else None
+    message: Message = frame or _decode(payload, _STREAM)
     return message
 
 

@@ -110,10 +110,15 @@ class FaceFrame:
 
     def sent_at(self, time_ns: int) -> FaceFrame:
         """Return the frame as sent at a time; its other values were checked and are not again."""
-        sent = object.__new__(FaceFrame)
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        _set_all(sent, values | {"publish_time_ns": time_ns})
-        return sent
+        return FaceFrame.of_checked(values | {"publish_time_ns": time_ns})
+
+    @classmethod
+    def of_checked(cls, values: Mapping[str, Any]) -> FaceFrame:
+        """Return the frame of values, all of them, that were checked and are in canonical form already."""
+        frame = object.__new__(cls)
+        _set_all(frame, values)
+        return frame
 
     @classmethod
     def from_tracked_face(
