@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.energy import joules, used
 from benchmarks.machine import machine
 from benchmarks.peers.programs import MEDIAPIPE, OURS, PROGRAMS, Program
 from benchmarks.report import report
@@ -60,6 +61,8 @@ class Peer:
         command = [program.python(), WORKER, program.tracker, "live"]
         command += [folder / "frames.npy", folder / "boxes.npy", str(threads)]
         self.program, self.times_ms, self.found, self.memory_mb = program, list[float](), 0, 0.0
+        self.joules: list[float] = []
+        """Of each turn that the machine told it of."""
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -85,6 +88,7 @@ class Peer:
             "ms": {f"p{p}": round(float(np.percentile(times, p)), 2) for p in (50, 95, 99)},
             "found_percent": round(100 * self.found / len(self.times_ms), 1),
             "memory_mb": self.memory_mb,
+            "joules_a_frame": round(float(np.mean(self.joules)) / _TURN, 4) if self.joules else None,
         }
 
     def _say(self) -> str:
@@ -102,8 +106,11 @@ def race(frames: np.ndarray, threads: int) -> dict[str, Any]:
         order = np.random.default_rng(0)
         for start in range(0, len(frames), _TURN):
             for place in order.permutation(len(peers)):
+                before = joules()
                 for number in range(start, min(start + _TURN, len(frames))):
                     peers[place].track(number)
+                spent = used(before, joules())
+                peers[place].joules += [] if spent is None else [spent]
         results = {peer.program.name: peer.result() for peer in peers}
     ratio = results[MEDIAPIPE.name]["ms"]["p50"] / results[OURS.name]["ms"]["p50"]
     return {"threads": threads, "mediapipe_over_live": round(ratio, 2), "programs": results}
