@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 
 from avatar_bridge.errors import AvatarError
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, shipped_face_model
-from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
+from rdr_core.face_model.eyes import Gaze, ball_of, cornea, eye_texture, find_eyeballs, lid_light, unit_sphere
+from rdr_core.face_model.mouth import mouth_colors, show_teeth
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.face_model.split_mesh import SplitMesh
 from rdr_core.types import Float32, UInt8
@@ -23,9 +25,8 @@ from rdr_core.types import Float32, UInt8
 SKIN: Final = "skin_default.jpg"
 _MOVES_CM: Final = 1e-3
 """What moves less under every expression stands still."""
-_MOUTH_DEPTH_CM: Final = (5.0, 11.0)
-"""z of the dark throat and of the lit front teeth on the mean face."""
-_THROAT_LIGHT: Final = 0.12
+_LIPS: Final = (62, 66)
+"""Landmarks: the middle of the upper and of the lower inner lip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,29 +120,36 @@ class Avatar:
 
 
 def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32) -> tuple[Part, ...]:
-    """Two eyes, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
+    """Two eyes; and in one part, Mouth, what is behind the lips and around the eyes."""
     neutral, offsets = extra.tensor.contract_identity(alpha_id)
+    mean = extra.tensor.contract_identity(model.identity_mean)[0]
     eyeballs = find_eyeballs(extra)
     eyes = tuple(_eye(*ball_of(neutral[ball]), len(offsets)) for ball in eyeballs)
     rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
     inside = np.isin(extra.triangles, rest).all(axis=1)
     triangles = np.searchsorted(rest, extra.triangles[inside]).astype(np.int32)
-    far, near = _MOUTH_DEPTH_CM
-    depth = extra.tensor.rows(rest).contract_identity(model.identity_mean)[0][:, 2:]
-    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((depth - far) / (near - far), 0, 1) ** 2
-    colors = (extra.colors[rest] ** 2 * lit).astype(np.float32)
-    welded = np.arange(len(rest))
-    return (*eyes, Part(triangles, neutral[rest], offsets[:, rest], welded, 0.5, colors=colors, name="Mouth"))
+    colors = mouth_colors(mean[rest], offsets[:, rest], extra.colors[rest])
+    offsets = show_teeth(neutral[rest], offsets[:, rest], extra.colors[rest], _open_lips(model, alpha_id))
+    return (*eyes, Part(triangles, neutral[rest], offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth"))
+
+
+def _open_lips(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[float, float]:
+    """Return how high the middles of the inner lips are at JawOpen = 1, cm."""
+    lips = model.tensor.rows(model.topology.landmarks[list(_LIPS)])
+    neutral, offsets = lips.contract_identity(alpha_id)
+    upper, lower = (neutral + offsets[BLENDSHAPE_NAMES.index("JawOpen")])[:, 1]
+    return float(upper), float(lower)
 
 
 def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
     directions, triangles, uv = unit_sphere()
     still = np.zeros((n_expressions, len(directions), 3), np.float32)
     gaze = Gaze(center, is_left=bool(center[0] > 0))
-    vertices = center + np.float32(radius) * directions
+    vertices = center + np.float32(radius) * directions * cornea(directions)[:, None]
+    light = np.repeat(lid_light(directions)[:, None], 3, axis=1)
     welded = np.arange(len(vertices))
     name = "EyeLeft" if gaze.is_left else "EyeRight"
-    return Part(triangles, vertices, still, welded, 0.12, uv=uv, texture=eye_texture(), gaze=gaze, name=name)
+    return Part(triangles, vertices, still, welded, 0.12, uv, eye_texture(), light, gaze, name)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,86 @@
+"""The inside of the mouth as it is drawn: what has which colour, and teeth that are seen between open lips.
+
+V: vertices of gums, tongue, teeth and the walls around them.  E: expressions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
+from rdr_core.geometry.smoothstep import smoothstep
+from rdr_core.types import Float32
+
+_TOOTH: Final = 0.6
+"""Accessories as bright as that, in the face model's colours, are teeth ..."""
+_WALL: Final = 0.3
+"""... and those as dark are the walls, which join the lips."""
+_TOOTH_RGB: Final = (0.8, 0.76, 0.67)
+_GUM_RGB: Final = (0.42, 0.15, 0.14)
+_TONGUE_RGB: Final = (0.5, 0.19, 0.18)
+"""Linear light."""
+_GUM_WIDTH_CM: Final = (0.25, 0.55)
+"""So far from the teeth gums become tongue."""
+_DEPTH_CM: Final = (5.0, 10.5)
+"""z of the dark throat and of the lit front teeth on the mean face."""
+_THROAT_LIGHT: Final = 0.05
+_MIDDLE_CM: Final = (0.8, 1.5)
+"""Teeth no farther than that from the middle of the face, and behind the foremost of them, are the middle incisors."""
+_SHOWN_CM: Final = 0.28
+"""So much of both rows is seen from ahead in a wide open mouth."""
+_MOST_CM: Final = 0.5
+"""A mouth that would need more is not made like ours, and gets no more."""
+
+
+def mouth_colors(mean: Float32, offsets: Float32, colors: Float32) -> Float32:
+    """Colour by what it is, darker the deeper it lies: (V, 3) the mean face's, cm, (E, V, 3), (V, 3) the face model's
+    colours -> (V, 3) RGB in [0, 1], linear light."""
+    tooth, wall = colors.min(axis=1) > _TOOTH, colors.max(axis=1) < _WALL
+    painted = np.tile(np.array(_GUM_RGB, np.float32), (len(mean), 1))
+    painted[tooth], painted[wall] = _TOOTH_RGB, colors[wall] ** 2
+    lower = _follows_jaw(offsets)
+    below = tooth & (lower > 0.3)
+    if below.any():
+        soft = np.flatnonzero(~tooth & ~wall & (lower > 0.1))
+        apart = mean[soft, None] - mean[below]
+        nearest = (apart**2).sum(axis=2).argmin(axis=1)
+        away = apart[np.arange(len(soft)), nearest]
+        inward = -np.sign(away[:, :1] * mean[below][nearest][:, :1]) * np.abs(away[:, :1]) - away[:, 2:]
+        tongue = smoothstep(*_GUM_WIDTH_CM, np.linalg.norm(away, axis=1)) * (inward[:, 0] > 0)
+        painted[soft] += tongue[:, None] * (np.array(_TONGUE_RGB, np.float32) - painted[soft])
+    far, near = _DEPTH_CM
+    light = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[:, 2:] - far) / (near - far), 0, 1) ** 1.5
+    return (painted * light).astype(np.float32)
+
+
+def show_teeth(neutral: Float32, offsets: Float32, colors: Float32, lips_y: tuple[float, float]) -> Float32:
+    """Let JawOpen take the teeth into the opening: the face model's teeth end exactly where its open lips do, so that
+    not one would be seen from ahead.
+
+    (V, 3) cm, (E, V, 3), (V, 3) the face model's colours, and how high upper and lower inner lip are at JawOpen = 1,
+    cm -> (E, V, 3).
+    """
+    number = BLENDSHAPE_NAMES.index("JawOpen")
+    jaw, follows = offsets[number], _follows_jaw(offsets)
+    tooth, wall = colors.min(axis=1) > _TOOTH, colors.max(axis=1) < _WALL
+    if not tooth.any():
+        return offsets
+    beside, behind = _MIDDLE_CM
+    middle = tooth & (np.abs(neutral[:, 0]) < beside) & (neutral[:, 2] > neutral[tooth, 2].max() - behind)
+    upper, lower = middle & (follows < 0.1), middle & (follows > 0.3)
+    opened = neutral[:, 1] + jaw[:, 1]
+    down = np.clip(_SHOWN_CM - (lips_y[0] - opened[upper].min()), 0, _MOST_CM)
+    up = np.clip(_SHOWN_CM - (opened[lower].max() - lips_y[1]), 0, _MOST_CM)
+    moved = jaw * (1 + up / jaw[lower, 1].min())
+    moved[:, 1] -= (1 - follows) * down
+    changed = offsets.copy()
+    changed[number] = np.where(wall[:, None], jaw, moved)
+    return changed
+
+
+def _follows_jaw(offsets: Float32) -> Float32:
+    """(E, V, 3) -> (V,) 0 fixed to the skull, 1 to the front of the jaw."""
+    distance = np.linalg.norm(offsets[BLENDSHAPE_NAMES.index("JawOpen")], axis=1)
+    return distance / max(float(distance.max(initial=0)), 1e-6)
