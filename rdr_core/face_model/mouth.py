@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.geometry.smoothstep import smoothstep
@@ -23,10 +24,11 @@ _TONGUE_RGB: Final = (0.5, 0.19, 0.18)
 """Linear light."""
 _GUM_WIDTH_CM: Final = (0.25, 0.55)
 """So far from the teeth gums become tongue."""
+_MIDDLE_Z_CM: Final = 6.0
 _DEPTH_CM: Final = (5.0, 10.5)
 """z of the dark throat and of the lit front teeth on the mean face."""
 _THROAT_LIGHT: Final = 0.05
-_MIDDLE_CM: Final = (0.8, 1.5)
+_INCISOR_CM: Final = (0.5, 1.5)
 """Teeth no farther than that from the middle of the face, and behind the foremost of them, are the middle incisors."""
 _SHOWN_CM: Final = 0.28
 """So much of both rows is seen from ahead in a wide open mouth."""
@@ -40,15 +42,11 @@ def mouth_colors(mean: Float32, offsets: Float32, colors: Float32) -> Float32:
     tooth, wall = colors.min(axis=1) > _TOOTH, colors.max(axis=1) < _WALL
     painted = np.tile(np.array(_GUM_RGB, np.float32), (len(mean), 1))
     painted[tooth], painted[wall] = _TOOTH_RGB, colors[wall] ** 2
-    lower = _follows_jaw(offsets)
-    below = tooth & (lower > 0.3)
-    if below.any():
-        soft = np.flatnonzero(~tooth & ~wall & (lower > 0.1))
-        apart = mean[soft, None] - mean[below]
-        nearest = (apart**2).sum(axis=2).argmin(axis=1)
-        away = apart[np.arange(len(soft)), nearest]
-        inward = -np.sign(away[:, :1] * mean[below][nearest][:, :1]) * np.abs(away[:, :1]) - away[:, 2:]
-        tongue = smoothstep(*_GUM_WIDTH_CM, np.linalg.norm(away, axis=1)) * (inward[:, 0] > 0)
+    follows = _follows_jaw(offsets)
+    teeth, soft = mean[tooth & (follows > 0.3)], np.flatnonzero(~tooth & ~wall & (follows > 0.1))
+    if len(teeth):
+        away, nearest = cKDTree(teeth).query(mean[soft])
+        tongue = smoothstep(*_GUM_WIDTH_CM, away) * (_off_middle(mean[soft]) < _off_middle(teeth[nearest]))
         painted[soft] += tongue[:, None] * (np.array(_TONGUE_RGB, np.float32) - painted[soft])
     far, near = _DEPTH_CM
     light = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((mean[:, 2:] - far) / (near - far), 0, 1) ** 1.5
@@ -67,13 +65,14 @@ def show_teeth(neutral: Float32, offsets: Float32, colors: Float32, lips_y: tupl
     tooth, wall = colors.min(axis=1) > _TOOTH, colors.max(axis=1) < _WALL
     if not tooth.any():
         return offsets
-    beside, behind = _MIDDLE_CM
+    beside, behind = _INCISOR_CM
     middle = tooth & (np.abs(neutral[:, 0]) < beside) & (neutral[:, 2] > neutral[tooth, 2].max() - behind)
     upper, lower = middle & (follows < 0.1), middle & (follows > 0.3)
     opened = neutral[:, 1] + jaw[:, 1]
+    edge = np.flatnonzero(lower)[opened[lower].argmax()]
     down = np.clip(_SHOWN_CM - (lips_y[0] - opened[upper].min()), 0, _MOST_CM)
-    up = np.clip(_SHOWN_CM - (opened[lower].max() - lips_y[1]), 0, _MOST_CM)
-    moved = jaw * (1 + up / jaw[lower, 1].min())
+    up = np.clip(_SHOWN_CM - (opened[edge] - lips_y[1]), 0, _MOST_CM)
+    moved = jaw * (1 + up / jaw[edge, 1])
     moved[:, 1] -= (1 - follows) * down
     changed = offsets.copy()
     changed[number] = np.where(wall[:, None], jaw, moved)
@@ -84,3 +83,8 @@ def _follows_jaw(offsets: Float32) -> Float32:
     """(E, V, 3) -> (V,) 0 fixed to the skull, 1 to the front of the jaw."""
     distance = np.linalg.norm(offsets[BLENDSHAPE_NAMES.index("JawOpen")], axis=1)
     return distance / max(float(distance.max(initial=0)), 1e-6)
+
+
+def _off_middle(vertices: Float32) -> Float32:
+    """(n, 3) -> (n,) how far from the middle of the mouth, seen from above."""
+    return np.hypot(vertices[:, 0], vertices[:, 2] - _MIDDLE_Z_CM)

@@ -13,7 +13,7 @@ from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample
 from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
-from rdr_core.face_model.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
+from rdr_core.face_model.eyes import cornea, eye_texture, find_eyeballs, gaze_rotation, lid_light, unit_sphere
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.types import Float32
 
@@ -188,6 +188,37 @@ def test_iris_is_dark_in_the_middle_and_white_outside() -> None:
     iris = texture[middle, middle + round(middle * 16 / 60)]
     assert iris[0] > iris[2] + 15, "brown"
     assert texture[middle, middle + round(middle * 30 / 60)].min() > 150
+
+
+def test_the_cornea_stands_out_around_the_gaze_alone() -> None:
+    directions, _, _ = unit_sphere()
+    radius, angle = cornea(directions), np.degrees(np.arccos(np.clip(directions[:, 2], -1, 1)))
+    assert radius[angle < 1] == pytest.approx(1.05)
+    np.testing.assert_array_equal(radius[angle > 25], 1)
+
+
+def test_the_upper_lid_shades_the_ball() -> None:
+    rise = np.radians([-20, 0, 15, 30, 60])
+    light = lid_light(np.stack([np.zeros(5), np.sin(rise), np.cos(rise)], axis=1).astype(np.float32))
+    np.testing.assert_allclose(light[:2], 1)
+    assert 1 > light[2] > light[3]
+    assert light[3:] == pytest.approx(0.4)
+
+
+def test_closed_lids_cover_the_cornea(avatar: Avatar) -> None:
+    """Nothing of an eye lies in front of the skin when it is closed, wherever it looks."""
+    model = default_face_model()
+    skin = avatar.parts[0]
+    for turn in ({}, {"EyeLookOut_L": 1, "EyeLookIn_R": 1}, {"EyeLookDown_L": 1, "EyeLookDown_R": 1}):
+        alpha_exp = expression(EyeClose_L=1, EyeClose_R=1, **turn)
+        lids = skin.vertices(alpha_exp)
+        for part in avatar.parts[1:3]:
+            ball = part.vertices(alpha_exp)
+            front = ball[ball[:, 2] > part.gaze.pivot[2] + 1.2]  # type: ignore[union-attr]
+            away = np.linalg.norm(lids[None, :, :2] - front[:, None, :2], axis=2)
+            nearest = np.argsort(away, axis=1)[:, :6]
+            assert (lids[nearest, 2].max(axis=1) > front[:, 2] - 0.02).all()
+    assert model.topology.uv is not None
 
 
 @pytest.mark.parametrize("seed", [0, 2])
