@@ -27,6 +27,9 @@ _LIP_EVENNESS: Final = np.array([0.45, 0.85, 0.85])
 """How far lightness and the two colours of the lips (Lab) go to their mean."""
 _INNER_LIP: Final = 0.75
 """Brightness where the lips touch, of their mean."""
+_SOCKET_LIGHT: Final = 0.6
+_MIDDLE_U: Final = 0.325
+"""Of the face in the atlas."""
 _LASH_BGR: Final = (22, 26, 34)
 _LASHES: Final = (0.8, 0.4)
 """How dense the painted line of upper and lower lashes is."""
@@ -49,7 +52,7 @@ def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 
     image = fill_outside(image, nearest_inside(chart_mask(topology.triangle_uv, size) & chart_mask(valid_uv, size)))
     image = even_lips(image, landmarks_px[LIPS_OUTER], landmarks_px[LIPS_INNER])
     for eye in (EYE_RIGHT, EYE_LEFT):
-        image = paint_lids(image, landmarks_px[eye])
+        image = paint_lids(lighten_socket(image, landmarks_px[eye]), landmarks_px[eye])
     temporary = out.with_name(f".{out.stem}.part.jpg")
     cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     os.replace(temporary, out)
@@ -64,6 +67,23 @@ def even_lips(image: UInt8, outer_px: Float32, inner_px: Float32) -> UInt8:
     mean = np.median(lab[(lips[..., 0] > 0.5) & (slit[..., 0] < 0.1)], axis=0)
     lab += lips * _LIP_EVENNESS * (mean - lab)
     lab += slit * (mean * [_INNER_LIP, 1, 1] - lab)
+    return cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)
+
+
+def lighten_socket(image: UInt8, eye_px: Float32) -> UInt8:
+    """Take half of the photograph's shadow out of the socket of an eye, (6, 2) px from corner to corner and back, BGR:
+    our own light draws it, too."""
+    size = image.shape[0]
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB).astype(np.float32)
+    width = float(np.ptp(eye_px[:, 0]))
+    inner = eye_px[[0, 3]][np.abs(eye_px[[0, 3], 0] - size * _MIDDLE_U).argmin()]
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    mask = np.exp(-(((x - inner[0]) / (0.5 * width)) ** 2) - ((y - inner[1] + 0.15 * width) / (0.3 * width)) ** 2)
+    below = eye_px.mean(axis=0) + [0, 0.8 * width]
+    cheek = lab[int(below[1]) - 6 : int(below[1]) + 7, int(below[0]) - 6 : int(below[0]) + 7].mean(axis=(0, 1))
+    broad = cv2.GaussianBlur(lab, (0, 0), size / 128)
+    broad[..., 0] = np.minimum(broad[..., 0], cheek[0])
+    lab += _SOCKET_LIGHT * mask[..., None] * (cheek - broad)
     return cv2.cvtColor(np.clip(lab, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)
 
 
