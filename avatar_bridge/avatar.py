@@ -13,6 +13,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from avatar_bridge.collar import collar_uv
 from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, shipped_face_model
@@ -100,7 +101,8 @@ class Avatar:
             raise AvatarError("this face model has no texture coordinates; use the default one for the preview")
         alpha_id = model.identity_mean if alpha_id is None else alpha_id
         neutral, offsets = model.blendshapes(alpha_id)
-        mesh = SplitMesh.of(topology.triangles, topology.triangle_uv)
+        mean = model.tensor.contract_identity(model.identity_mean)[0]
+        mesh = SplitMesh.of(topology.triangles, collar_uv(mean, topology.triangles, topology.triangle_uv))
         source, triangles, uv = mesh.source, mesh.triangles, mesh.uv
         welded = np.unique(source, return_inverse=True)[1]
         light = nostril_light(neutral, topology.triangles, topology.landmarks)[source]

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from avatar_bridge.avatar import SKIN
+from avatar_bridge.collar import paint_collar
 from avatar_bridge.errors import AvatarError, BridgeError
 from rdr_core.face_model.dynamic_expression_model import shipped_face_model
 from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT, LIPS_INNER, LIPS_OUTER
@@ -42,7 +43,8 @@ def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 
     if image is None:
         raise AvatarError(f"{atlas}: no atlas that can be read; set RDR_DATA or --data to the data folder")
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    topology = shipped_face_model().topology
+    model = shipped_face_model()
+    topology = model.topology
     if topology.triangle_uv is None or topology.uv is None:
         raise AvatarError("the default face model has no texture coordinates")
     with np.load(data / "valid_bilinear.npz", allow_pickle=False) as valid:
@@ -53,6 +55,7 @@ def bake(data: Path, identity: str, out: Path, size: int = 1024, quality: int = 
     image = even_lips(image, landmarks_px[LIPS_OUTER], landmarks_px[LIPS_INNER])
     for eye in (EYE_RIGHT, EYE_LEFT):
         image = paint_lids(lighten_socket(image, landmarks_px[eye]), landmarks_px[eye])
+    image = paint_collar(image, model.face(), topology.triangles, topology.triangle_uv)
     temporary = out.with_name(f".{out.stem}.part.jpg")
     cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     os.replace(temporary, out)
