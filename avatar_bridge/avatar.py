@@ -18,7 +18,7 @@ from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, shipped_face_model
 from rdr_core.face_model.eyes import Gaze, ball_of, cornea, eye_texture, find_eyeballs, lid_light, unit_sphere
-from rdr_core.face_model.mouth import mouth_colors, show_teeth
+from rdr_core.face_model.mouth import join_lips, mouth_colors, rim, show_teeth
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.face_model.split_mesh import SplitMesh
 from rdr_core.types import Float32, UInt8
@@ -130,9 +130,12 @@ def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Fl
     rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
     inside = np.isin(extra.triangles, rest).all(axis=1)
     triangles = np.searchsorted(rest, extra.triangles[inside]).astype(np.int32)
-    colors = mouth_colors(mean[rest], offsets[:, rest], extra.colors[rest])
-    offsets = show_teeth(neutral[rest], offsets[:, rest], extra.colors[rest], _open_lips(model, alpha_id))
-    return (*eyes, Part(triangles, neutral[rest], offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth"))
+    neutral, offsets, own = neutral[rest], offsets[:, rest], extra.colors[rest]
+    colors = mouth_colors(mean[rest], offsets, own)
+    offsets = show_teeth(neutral, offsets, own, _open_lips(model, alpha_id))
+    lips = model.tensor.rows(rim(model.topology.triangles)).contract_identity(alpha_id)
+    neutral, offsets = join_lips(neutral, offsets, triangles, own, lips)
+    return (*eyes, Part(triangles, neutral, offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth"))
 
 
 def _open_lips(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[float, float]:

@@ -1,5 +1,5 @@
-"""The edge of the avatar's shirt, painted as a collar: in the atlas it is torn, because the face model's triangles bridge
-the cuts between neck and clothes.
+"""The edge of the avatar's shirt, painted as a collar: in the atlas it is torn, because the face model's triangles
+bridge the cuts between neck and clothes.
 
 What lies below the neck takes its colour from a strip in an unused place of the atlas, around the neck and down from
 the edge.  N: vertices of the face model.  T: triangles.  Atlas coordinates are (u, v) in [0, 1], v down.
@@ -17,8 +17,8 @@ from rdr_core.geometry.smoothstep import smoothstep
 from rdr_core.types import Float32, UInt8
 
 _EDGE: Final = (-13.46, -0.24, 0.0535)
-"""Height of the collar's edge on the mean face, cm, and how it changes with z and with x squared: a hand's breadth above
-what the atlas paints at most, so that no rag of it is left."""
+"""Height of the collar's edge on the mean face, cm, and how it changes with z and with x squared: a finger's breadth
+above what the atlas paints, so that no rag of it is left."""
 _AXIS_Z_CM: Final = -1.0
 """The neck runs up there."""
 _STRIP: Final = (0.4, 0.6, 0.5, 0.1)
@@ -43,7 +43,10 @@ def collar_depth(vertices: Float32) -> Float32:
 
 
 def collar_uv(mean: Float32, triangles: np.ndarray, triangle_uv: Float32) -> Float32:
-    """Let what reaches into the collar's shade or below take its colour from the strip: (N, 3) cm, (T, 3), (T, 3, 2) -> (T, 3, 2)."""
+    """Let what reaches into the collar's shade or below take its colour from the strip.
+
+    (N, 3) cm of the mean face, (T, 3), (T, 3, 2) -> (T, 3, 2).
+    """
     depth = collar_depth(mean)
     left, top, width, height = _STRIP
     first, last = _DEPTH_CM

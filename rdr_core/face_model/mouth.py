@@ -1,4 +1,5 @@
-"""The inside of the mouth as it is drawn: what has which colour, and teeth that are seen between open lips.
+"""The inside of the mouth as it is drawn: what has which colour, teeth that are seen between open lips, and cheeks
+that begin where the lips end.
 
 V: vertices of gums, tongue, teeth and the walls around them.  E: expressions.
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.geometry.smoothstep import smoothstep
@@ -20,6 +23,7 @@ _WALL: Final = 0.3
 """... and those as dark are the walls, which join the lips."""
 _TOOTH_RGB: Final = (0.8, 0.76, 0.67)
 _GUM_RGB: Final = (0.42, 0.15, 0.14)
+_CHEEK_RGB: Final = (0.26, 0.08, 0.08)
 _TONGUE_RGB: Final = (0.5, 0.19, 0.18)
 """Linear light."""
 _GUM_WIDTH_CM: Final = (0.25, 0.55)
@@ -32,6 +36,8 @@ _INCISOR_CM: Final = (0.5, 1.5)
 """Teeth no farther than that from the middle of the face, and behind the foremost of them, are the middle incisors."""
 _SHOWN_CM: Final = 0.28
 """So much of both rows is seen from ahead in a wide open mouth."""
+_GAP_CM: Final = 0.5
+"""No wider than this the walls of the mouth and the lips are apart where they belong together."""
 _MOST_CM: Final = 0.5
 """A mouth that would need more is not made like ours, and gets no more."""
 
@@ -41,7 +47,7 @@ def mouth_colors(mean: Float32, offsets: Float32, colors: Float32) -> Float32:
     colours -> (V, 3) RGB in [0, 1], linear light."""
     tooth, wall = colors.min(axis=1) > _TOOTH, colors.max(axis=1) < _WALL
     painted = np.tile(np.array(_GUM_RGB, np.float32), (len(mean), 1))
-    painted[tooth], painted[wall] = _TOOTH_RGB, colors[wall] ** 2
+    painted[tooth], painted[wall] = _TOOTH_RGB, _CHEEK_RGB
     follows = _follows_jaw(offsets)
     teeth, soft = mean[tooth & (follows > 0.3)], np.flatnonzero(~tooth & ~wall & (follows > 0.1))
     if len(teeth):
@@ -77,6 +83,34 @@ def show_teeth(neutral: Float32, offsets: Float32, colors: Float32, lips_y: tupl
     changed = offsets.copy()
     changed[number] = np.where(wall[:, None], jaw, moved)
     return changed
+
+
+def join_lips(
+    neutral: Float32, offsets: Float32, triangles: np.ndarray, colors: Float32, lips: tuple[Float32, Float32]
+) -> tuple[Float32, Float32]:
+    """Put the rim of the walls where the lips end: between the two one would look through the head.
+
+    (V, 3) cm, (E, V, 3), (T, 3), (V, 3) the face model's colours, and where the face ends, its rims, (n, 3) and
+    (E, n, 3) -> (V, 3) and (E, V, 3).
+    """
+    wall = colors.max(axis=1) < _WALL
+    edge = rim(triangles[wall[triangles].all(axis=1)])
+    number = BLENDSHAPE_NAMES.index("JawOpen")  # closed, what belongs to the upper lip is as near to the lower
+    places, wanted = (np.hstack([shape[0], shape[1][number]]) for shape in (lips, (neutral[edge], offsets[:, edge])))
+    away = cdist(wanted, places)
+    ours, theirs = linear_sum_assignment(away)
+    near = away[ours, theirs] < _GAP_CM
+    edge, nearest = edge[ours[near]], theirs[near]
+    neutral, offsets = neutral.copy(), offsets.copy()
+    neutral[edge], offsets[:, edge] = lips[0][nearest], lips[1][:, nearest]
+    return neutral, offsets
+
+
+def rim(triangles: np.ndarray) -> np.ndarray:
+    """(T, 3) -> (n,) vertices at which a surface ends."""
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    edges, count = np.unique(edges, axis=0, return_counts=True)
+    return np.unique(edges[count == 1])
 
 
 def _follows_jaw(offsets: Float32) -> Float32:

@@ -15,6 +15,7 @@ from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
 from rdr_core.face_model.eyes import cornea, eye_texture, find_eyeballs, gaze_rotation, lid_light, unit_sphere
+from rdr_core.face_model.mouth import rim
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.types import Float32
 
@@ -161,6 +162,19 @@ def test_eyes_lie_behind_their_lids(avatar: Avatar) -> None:
         corners = lids[42:48] if part.gaze.is_left else lids[36:42]
         np.testing.assert_allclose(part.gaze.pivot[:2], corners[:, :2].mean(axis=0), atol=0.4)
         assert part.gaze.pivot[2] < corners[:, 2].min()
+
+
+def test_the_cheeks_inside_begin_where_the_lips_end(avatar: Avatar) -> None:
+    """Whatever the mouth does, one cannot look through the head between them."""
+    model = default_face_model()
+    mouth = next(part for part in avatar.parts if part.name == "Mouth")
+    ends = np.concatenate([mouth.neutral[None], mouth.offsets])[:, rim(mouth.triangles)]
+    lips = model.tensor.rows(rim(model.topology.triangles)).contract_identity(model.identity_mean)
+    around_mouth = np.linalg.norm(lips[0] - [0, -3.3, 10.3], axis=1) < 3
+    assert around_mouth.sum() == 74
+    for lip in np.concatenate([lips[0][None], lips[1]])[:, around_mouth].swapaxes(0, 1):
+        apart = np.abs(ends - lip[:, None]).max(axis=(0, 2))
+        assert apart.min() < 1e-4
 
 
 def test_each_eyeball_is_found_once() -> None:

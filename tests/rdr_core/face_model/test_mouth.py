@@ -10,7 +10,7 @@ import pytest
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import shipped_face_model
 from rdr_core.face_model.eyes import find_eyeballs
-from rdr_core.face_model.mouth import mouth_colors, show_teeth
+from rdr_core.face_model.mouth import mouth_colors, rim, show_teeth
 from rdr_core.types import Float32
 
 JAW = BLENDSHAPE_NAMES.index("JawOpen")
@@ -87,3 +87,10 @@ def test_colours(inside: Inside) -> None:
     assert painted[back].max() < 0.1, "the throat is dark"
     flesh = ~inside.tooth & front & (inside.colors.max(axis=1) > 0.3) & (inside.neutral[:, 1] < 0)
     assert (painted[flesh, 0] > 2 * painted[flesh, 1]).all(), "gums and tongue are red"
+
+
+def test_rim_is_where_a_surface_ends() -> None:
+    open_square = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]])
+    np.testing.assert_array_equal(rim(open_square), [0, 1, 2, 3])
+    tetrahedron = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    assert rim(tetrahedron).size == 0
