@@ -23,8 +23,8 @@ _WALL: Final = 0.3
 """... and those as dark are the walls, which join the lips."""
 _TOOTH_RGB: Final = (0.8, 0.76, 0.67)
 _GUM_RGB: Final = (0.42, 0.15, 0.14)
-_CHEEK_RGB: Final = (0.26, 0.08, 0.08)
-_TONGUE_RGB: Final = (0.5, 0.19, 0.18)
+_CHEEK_RGB: Final = (0.19, 0.055, 0.055)
+_TONGUE_RGB: Final = (0.34, 0.12, 0.115)
 """Linear light."""
 _GUM_WIDTH_CM: Final = (0.25, 0.55)
 """So far from the teeth gums become tongue."""
