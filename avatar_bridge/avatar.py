@@ -54,6 +54,8 @@ class Part:
     """For an eyeball: how it turns."""
     name: str = "Part"
     """Skin, EyeLeft, EyeRight, Mouth, or what a file calls it."""
+    specular: float = 1.0
+    """0 to 1: how much physically based renderers let it shine; none of them knows that it is dark in mouth and nose."""
 
     @cached_property
     def _moving(self) -> tuple[np.ndarray, Float32]:
@@ -116,6 +118,7 @@ class Avatar:
             texture=texture,
             colors=np.repeat(light[:, None], 3, axis=1),
             name="Skin",
+            specular=0.3,
         )
         accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
         return cls((skin, *accessories))
@@ -135,7 +138,8 @@ def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Fl
     offsets = show_teeth(neutral, offsets, own, _open_lips(model, alpha_id))
     lips = model.tensor.rows(rim(model.topology.triangles)).contract_identity(alpha_id)
     neutral, offsets = join_lips(neutral, offsets, triangles, own, lips)
-    return (*eyes, Part(triangles, neutral, offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth"))
+    mouth = Part(triangles, neutral, offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth", specular=0.1)
+    return (*eyes, mouth)
 
 
 def _open_lips(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[float, float]:

@@ -76,7 +76,7 @@ def test_glb_comes_back_the_same(glb: Path) -> None:
 def test_npz_comes_back_exactly(npz: Path) -> None:
     for got, part in zip(load_avatar(npz).avatar.parts, default_avatar().parts, strict=True):
         np.testing.assert_array_equal(got.vertices(expression(1)), part.vertices(expression(1)))
-        assert (got.name, got.roughness) == (part.name, part.roughness)
+        assert (got.name, got.roughness, got.specular) == (part.name, part.roughness, part.specular)
 
 
 def test_obj_folder_comes_back(tmp_path: Path) -> None:
