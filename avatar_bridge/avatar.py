@@ -55,7 +55,7 @@ class Part:
     name: str = "Part"
     """Skin, EyeLeft, EyeRight, Mouth, or what a file calls it."""
     specular: float = 1.0
-    """0 to 1: how much physically based renderers let it shine; none of them knows that it is dark in mouth and nose."""
+    """0 to 1: how much physically based renderers let it shine: they do not know that it is dark in mouth and nose."""
 
     @cached_property
     def _moving(self) -> tuple[np.ndarray, Float32]:
