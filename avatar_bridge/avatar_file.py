@@ -148,8 +148,8 @@ def _npz_part(arrays: Any, number: int, facts: dict[str, Any], path: Path) -> Pa
         if pivot.shape != (3,) or not np.isfinite(pivot).all():
             raise AvatarError(f"{path}: the pivot of an eye is not three finite numbers")
         gaze = Gaze(pivot, bool(gaze[3]))
-    surface = {"roughness": float(facts["roughness"]), "specular": float(facts.get("specular", 1))}
-    part = Part(**values, **surface, gaze=gaze, name=str(facts["name"])[:60])
+    roughness, specular = float(facts["roughness"]), float(facts.get("specular", 1))
+    part = Part(**values, roughness=roughness, specular=specular, gaze=gaze, name=str(facts["name"])[:60])
     return check_part(part, str(path))
 
 

@@ -108,9 +108,8 @@ def _inside(image: UInt8, polygon_px: Float32, soft_px: float, wider_px: int = 0
     """(n, 2) -> (H, W, 1) 1 inside of a polygon, 0 outside."""
     mask = np.zeros(image.shape[:2], np.float32)
     cv2.fillPoly(mask, [polygon_px.round().astype(np.int32)], 1.0)
-    if wider_px:
-        mask = cv2.dilate(mask, np.ones((2 * wider_px + 1, 2 * wider_px + 1), np.uint8))
-    return cv2.GaussianBlur(mask, (0, 0), soft_px)[..., None]
+    wide = cv2.dilate(mask, np.ones((2 * wider_px + 1, 2 * wider_px + 1), np.uint8))
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), soft_px), np.float32)[..., None]
 
 
 def _curve(points: Float32, steps: int = 24) -> Float32:
