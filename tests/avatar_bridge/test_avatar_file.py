@@ -148,6 +148,7 @@ def test_glb_says_how_little_mouth_and_skin_shine(glb: Path) -> None:
     assert shine["Mouth"] < shine["Skin"] < shine["EyeLeft"] == 1
     assert document["extensionsUsed"] == ["KHR_materials_specular"]
     assert "extensionsRequired" not in document
+    assert {part.name: part.specular for part in load_avatar(glb).avatar.parts} == shine
 
 
 def test_metres_and_another_place_are_framed(glb: Path, tmp_path: Path) -> None:
