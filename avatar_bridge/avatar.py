@@ -13,9 +13,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from avatar_bridge.collar import collar_uv
 from avatar_bridge.errors import AvatarError
+from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import Accessories, DynamicExpressionModel, shipped_face_model
-from rdr_core.face_model.eyes import Gaze, ball_of, eye_texture, find_eyeballs, unit_sphere
+from rdr_core.face_model.eyes import Gaze, ball_of, cornea, eye_texture, find_eyeballs, lid_light, unit_sphere
+from rdr_core.face_model.mouth import join_lips, mouth_colors, rim, show_teeth
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.face_model.split_mesh import SplitMesh
 from rdr_core.types import Float32, UInt8
@@ -23,9 +26,8 @@ from rdr_core.types import Float32, UInt8
 SKIN: Final = "skin_default.jpg"
 _MOVES_CM: Final = 1e-3
 """What moves less under every expression stands still."""
-_MOUTH_DEPTH_CM: Final = (5.0, 11.0)
-"""z of the dark throat and of the lit front teeth on the mean face."""
-_THROAT_LIGHT: Final = 0.12
+_LIPS: Final = (62, 66)
+"""Landmarks: the middle of the upper and of the lower inner lip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,8 @@ class Part:
     """For an eyeball: how it turns."""
     name: str = "Part"
     """Skin, EyeLeft, EyeRight, Mouth, or what a file calls it."""
+    specular: float = 1.0
+    """0 to 1: how much physically based renderers let it shine: they do not know that it is dark in mouth and nose."""
 
     @cached_property
     def _moving(self) -> tuple[np.ndarray, Float32]:
@@ -99,7 +103,8 @@ class Avatar:
             raise AvatarError("this face model has no texture coordinates; use the default one for the preview")
         alpha_id = model.identity_mean if alpha_id is None else alpha_id
         neutral, offsets = model.blendshapes(alpha_id)
-        mesh = SplitMesh.of(topology.triangles, topology.triangle_uv)
+        mean = model.tensor.contract_identity(model.identity_mean)[0]
+        mesh = SplitMesh.of(topology.triangles, collar_uv(mean, topology.triangles, topology.triangle_uv))
         source, triangles, uv = mesh.source, mesh.triangles, mesh.uv
         welded = np.unique(source, return_inverse=True)[1]
         light = nostril_light(neutral, topology.triangles, topology.landmarks)[source]
@@ -113,35 +118,47 @@ class Avatar:
             texture=texture,
             colors=np.repeat(light[:, None], 3, axis=1),
             name="Skin",
+            specular=0.3,
         )
         accessories = () if model.accessories is None else _accessories(model, model.accessories, alpha_id)
         return cls((skin, *accessories))
 
 
 def _accessories(model: DynamicExpressionModel, extra: Accessories, alpha_id: Float32) -> tuple[Part, ...]:
-    """Two eyes, and the rest with a colour per vertex, darker the deeper it lies in the mouth."""
+    """Two eyes; and in one part, Mouth, what is behind the lips and around the eyes."""
     neutral, offsets = extra.tensor.contract_identity(alpha_id)
+    mean = extra.tensor.contract_identity(model.identity_mean)[0]
     eyeballs = find_eyeballs(extra)
     eyes = tuple(_eye(*ball_of(neutral[ball]), len(offsets)) for ball in eyeballs)
     rest = np.setdiff1d(np.arange(len(neutral)), np.concatenate([*eyeballs, np.empty(0, np.int64)]))
     inside = np.isin(extra.triangles, rest).all(axis=1)
     triangles = np.searchsorted(rest, extra.triangles[inside]).astype(np.int32)
-    far, near = _MOUTH_DEPTH_CM
-    depth = extra.tensor.rows(rest).contract_identity(model.identity_mean)[0][:, 2:]
-    lit = _THROAT_LIGHT + (1 - _THROAT_LIGHT) * np.clip((depth - far) / (near - far), 0, 1) ** 2
-    colors = (extra.colors[rest] ** 2 * lit).astype(np.float32)
-    welded = np.arange(len(rest))
-    return (*eyes, Part(triangles, neutral[rest], offsets[:, rest], welded, 0.5, colors=colors, name="Mouth"))
+    neutral, offsets, own = neutral[rest], offsets[:, rest], extra.colors[rest]
+    colors = mouth_colors(mean[rest], offsets, own)
+    offsets = show_teeth(neutral, offsets, own, _open_lips(model, alpha_id))
+    lips = model.tensor.rows(rim(model.topology.triangles)).contract_identity(alpha_id)
+    neutral, offsets = join_lips(neutral, offsets, triangles, own, lips)
+    mouth = Part(triangles, neutral, offsets, np.arange(len(rest)), 0.5, colors=colors, name="Mouth", specular=0.1)
+    return (*eyes, mouth)
+
+
+def _open_lips(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[float, float]:
+    """Return how high the middles of the inner lips are at JawOpen = 1, cm."""
+    lips = model.tensor.rows(model.topology.landmarks[list(_LIPS)])
+    neutral, offsets = lips.contract_identity(alpha_id)
+    upper, lower = (neutral + offsets[BLENDSHAPE_NAMES.index("JawOpen")])[:, 1]
+    return float(upper), float(lower)
 
 
 def _eye(center: Float32, radius: float, n_expressions: int) -> Part:
     directions, triangles, uv = unit_sphere()
     still = np.zeros((n_expressions, len(directions), 3), np.float32)
     gaze = Gaze(center, is_left=bool(center[0] > 0))
-    vertices = center + np.float32(radius) * directions
+    vertices = center + np.float32(radius) * directions * cornea(directions)[:, None]
+    light = np.repeat(lid_light(directions)[:, None], 3, axis=1)
     welded = np.arange(len(vertices))
     name = "EyeLeft" if gaze.is_left else "EyeRight"
-    return Part(triangles, vertices, still, welded, 0.12, uv=uv, texture=eye_texture(), gaze=gaze, name=name)
+    return Part(triangles, vertices, still, welded, 0.12, uv, eye_texture(), light, gaze, name)
 
 
 @lru_cache(maxsize=1)

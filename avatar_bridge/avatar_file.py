@@ -63,7 +63,7 @@ def write_avatar_npz(path: Path, avatar: Avatar) -> None:
     for number, part in enumerate(avatar.parts):
         arrays |= {f"{number}_{a}": getattr(part, a) for a in _ARRAYS if getattr(part, a) is not None}
         gaze = None if part.gaze is None else [*np.asarray(part.gaze.pivot, float).tolist(), part.gaze.is_left]
-        parts.append({"name": part.name, "roughness": part.roughness, "gaze": gaze})
+        parts.append({"name": part.name, "roughness": part.roughness, "specular": part.specular, "gaze": gaze})
     facts = {"schema": SCHEMA, "names": BLENDSHAPE_NAMES, "parts": parts}
     with whole_file(path) as temporary:
         np.savez_compressed(temporary, facts=np.array(json.dumps(facts)), **arrays)
@@ -148,7 +148,8 @@ def _npz_part(arrays: Any, number: int, facts: dict[str, Any], path: Path) -> Pa
         if pivot.shape != (3,) or not np.isfinite(pivot).all():
             raise AvatarError(f"{path}: the pivot of an eye is not three finite numbers")
         gaze = Gaze(pivot, bool(gaze[3]))
-    part = Part(**values, roughness=float(facts["roughness"]), gaze=gaze, name=str(facts["name"])[:60])
+    roughness, specular = float(facts["roughness"]), float(facts.get("specular", 1))
+    part = Part(**values, roughness=roughness, specular=specular, gaze=gaze, name=str(facts["name"])[:60])
     return check_part(part, str(path))
 
 

@@ -97,6 +97,7 @@ def _part(
         offsets,
         weld(neutral),
         roughness=float(np.clip(material.get("pbrMetallicRoughness", {}).get("roughnessFactor", 0.8), 0, 1)),
+        specular=_specular(material),
         uv=None if texture is None else uv,
         texture=texture,
         colors=_colors(file, attributes, material, len(neutral), texture is None),
@@ -142,6 +143,11 @@ def _colors(
     if needed or (factor != 1).any():
         return np.clip(np.tile(factor, (count, 1)), 0, 1)
     return None
+
+
+def _specular(material: dict[str, Any]) -> float:
+    shine = material.get("extensions", {}).get("KHR_materials_specular", {}).get("specularFactor", 1)
+    return float(np.clip(shine, 0, 1))
 
 
 def _gaze(name: str, world: Array, moves: bool) -> Gaze | None:

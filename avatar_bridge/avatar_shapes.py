@@ -78,8 +78,12 @@ def problems_of(shapes: ShapeSet, targets: Sequence[str]) -> list[str]:
     """Say, a line each, which expressions will not move, and which targets are not used."""
     found = shapes.find(targets)
     if not found:
-        there = f"none of its {len(targets)} morph targets" if targets else "it has no morph targets, so none"
-        return [f"{there} is a shape of FaceWarehouse or ARKit: the face will not move ({_list(targets)})"]
+        if not targets:
+            return ["it has no morph targets: the face will not move"]
+        return [
+            f"none of its {len(targets)} morph targets is a shape of FaceWarehouse or ARKit: "
+            f"the face will not move ({_list(targets)})"
+        ]
     lines = []
     if missing := shapes.missing(list(found.values())):
         lines.append(f"{len(missing)} of 46 expressions do not move, its {shapes.title} shapes lack them: ")

@@ -23,6 +23,7 @@ _METRES: Final = 0.01
 _FLOAT, _UNSIGNED_INT, _UNSIGNED_SHORT = 5126, 5125, 5123
 _VERTICES, _INDICES = 34962, 34963
 _TYPES: Final = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_SPECULAR: Final = "KHR_materials_specular"
 _XYZW: Final = [1, 2, 3, 0]
 _MAX_BYTES: Final = 2**32 - 1
 
@@ -125,7 +126,11 @@ class _Scene:
             view = self._view(mesh.texture)
             image = self._add("images", {"bufferView": view, "mimeType": mesh.texture_type, "name": mesh.name})
             surface["baseColorTexture"] = {"index": self._add("textures", {"source": image})}
-        return {"name": mesh.name, "pbrMetallicRoughness": surface}
+        material: dict[str, Any] = {"name": mesh.name, "pbrMetallicRoughness": surface}
+        if mesh.specular != 1:
+            self.document["extensionsUsed"] = [_SPECULAR]
+            material["extensions"] = {_SPECULAR: {"specularFactor": mesh.specular}}
+        return material
 
     def _channel(self, times: int, node: int, path: str, values: Array) -> None:
         animation = self.document["animations"][0]

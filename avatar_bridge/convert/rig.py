@@ -49,6 +49,8 @@ class MorphMesh:
     """Shape -> (V, 3) offsets in cm; only shapes that move this mesh."""
     roughness: float
     """0 (wet) to 1 (chalk)."""
+    specular: float
+    """0 to 1: how much it shines."""
     uv: Float32 | None
     """(V, 2) v down."""
     texture: bytes | None
@@ -138,6 +140,7 @@ def _mesh(part: Part, shapes: Mapping[str, tuple[str, int]], texture: bytes | No
         triangles=part.triangles,
         targets=_targets(part, shapes),
         roughness=part.roughness,
+        specular=part.specular,
         uv=part.uv,
         texture=texture,
         colors=part.colors,

@@ -23,6 +23,12 @@ _SPAN_DEG: Final = 60.0
 """Angle from the gaze axis at the rim of the texture; farther back the rim's colour goes on."""
 _IRIS_DEG, _PUPIL_DEG = 23.0, 9.5
 _PUPIL_BRIGHTNESS: Final = 0.1  # only pupils are as dark among the accessories' colours
+_CORNEA_DEG, _CORNEA = 25.0, 0.05
+"""Angle from the gaze axis at its rim, and how far it stands out, share of the radius: that brings the light's
+reflection from the lid to beside the pupil."""
+_LID_DEG: Final = (4.0, 30.0)
+"""Between these angles above the gaze axis the upper lid takes the light; the lower takes little."""
+_LID_LIGHT, _CORNER_LIGHT = 0.4, 0.75
 GAZE_DEG: Final = {"up": 25.0, "down": 30.0, "side": 35.0}
 """How far the coefficients 1 turn an eye: as far as the lids of the face model follow."""
 
@@ -86,6 +92,19 @@ def unit_sphere(rings: int = 20, sectors: int = 32) -> tuple[Float32, np.ndarray
     reach = 0.5 * np.minimum(np.degrees(angle) / _SPAN_DEG, 1)
     uv = 0.5 + np.stack([np.outer(reach, np.cos(around)), -np.outer(reach, np.sin(around))], axis=-1).reshape(-1, 2)
     return vertices.astype(np.float32), quads.reshape(-1, 3).astype(np.int32), uv.astype(np.float32)
+
+
+def cornea(directions: Float32) -> Float32:
+    """(V, 3) unit vectors, +z the gaze -> (V,) radius there, of the ball's."""
+    share = np.clip(np.degrees(np.arccos(np.clip(directions[:, 2], -1, 1))) / _CORNEA_DEG, 0, 1)
+    return (1 + _CORNEA * (1 - share**2) ** 2).astype(np.float32)
+
+
+def lid_light(directions: Float32) -> Float32:
+    """(V, 3) unit vectors, +z the gaze -> (V,) how much light lids and corners of the eye leave to the ball."""
+    x_deg, y_deg = np.degrees(np.arctan2(directions[:, :2], np.maximum(directions[:, 2:], 0.05))).T
+    above = 1 - (1 - _LID_LIGHT) * smoothstep(*_LID_DEG, y_deg)
+    return (above * (1 - (1 - _CORNER_LIGHT) * smoothstep(20, 50, np.abs(x_deg)))).astype(np.float32)
 
 
 @lru_cache(maxsize=16)

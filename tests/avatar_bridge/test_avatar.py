@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_bridge.avatar import Avatar, Part, default_avatar, load_skin, sample_identity
+from avatar_bridge.collar import collar_depth
 from avatar_bridge.errors import AvatarError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import default_face_model
-from rdr_core.face_model.eyes import eye_texture, find_eyeballs, gaze_rotation, unit_sphere
+from rdr_core.face_model.eyes import cornea, eye_texture, find_eyeballs, gaze_rotation, lid_light, unit_sphere
+from rdr_core.face_model.mouth import rim
 from rdr_core.face_model.nostrils import nostril_light
 from rdr_core.types import Float32
 
@@ -107,7 +109,9 @@ def test_skin_is_the_face_model(avatar: Avatar) -> None:
             skin.neutral[skin.triangles[:, corner]], neutral[model.topology.triangles[:, corner]], atol=1e-5
         )
     corners_uv = skin.uv[skin.triangles]  # type: ignore[index]
-    np.testing.assert_allclose(corners_uv, model.topology.triangle_uv, atol=1 / 4096)
+    bare = (collar_depth(neutral)[model.topology.triangles] < -1).all(axis=1)  # above the collar
+    assert bare.mean() > 0.9
+    np.testing.assert_allclose(corners_uv[bare], model.topology.triangle_uv[bare], atol=1 / 4096)  # type: ignore[index]
 
 
 def test_model_without_texture_coordinates_is_refused() -> None:
@@ -160,6 +164,19 @@ def test_eyes_lie_behind_their_lids(avatar: Avatar) -> None:
         assert part.gaze.pivot[2] < corners[:, 2].min()
 
 
+def test_the_cheeks_inside_begin_where_the_lips_end(avatar: Avatar) -> None:
+    """Whatever the mouth does, one cannot look through the head between them."""
+    model = default_face_model()
+    mouth = next(part for part in avatar.parts if part.name == "Mouth")
+    ends = np.concatenate([mouth.neutral[None], mouth.offsets])[:, rim(mouth.triangles)]
+    lips = model.tensor.rows(rim(model.topology.triangles)).contract_identity(model.identity_mean)
+    around_mouth = np.linalg.norm(lips[0] - [0, -3.3, 10.3], axis=1) < 3
+    assert around_mouth.sum() == 74
+    for lip in np.concatenate([lips[0][None], lips[1]])[:, around_mouth].swapaxes(0, 1):
+        apart = np.abs(ends - lip[:, None]).max(axis=(0, 2))
+        assert apart.min() < 1e-4
+
+
 def test_each_eyeball_is_found_once() -> None:
     accessories = default_face_model().accessories
     assert accessories is not None
@@ -188,6 +205,37 @@ def test_iris_is_dark_in_the_middle_and_white_outside() -> None:
     iris = texture[middle, middle + round(middle * 16 / 60)]
     assert iris[0] > iris[2] + 15, "brown"
     assert texture[middle, middle + round(middle * 30 / 60)].min() > 150
+
+
+def test_the_cornea_stands_out_around_the_gaze_alone() -> None:
+    directions, _, _ = unit_sphere()
+    radius, angle = cornea(directions), np.degrees(np.arccos(np.clip(directions[:, 2], -1, 1)))
+    assert radius[angle < 1] == pytest.approx(1.05)
+    np.testing.assert_array_equal(radius[angle > 25], 1)
+
+
+def test_the_upper_lid_shades_the_ball() -> None:
+    rise = np.radians([-20, 0, 15, 30, 60])
+    light = lid_light(np.stack([np.zeros(5), np.sin(rise), np.cos(rise)], axis=1).astype(np.float32))
+    np.testing.assert_allclose(light[:2], 1)
+    assert 1 > light[2] > light[3]
+    assert light[3:] == pytest.approx(0.4)
+
+
+def test_closed_lids_cover_the_cornea(avatar: Avatar) -> None:
+    """Nothing of an eye lies in front of the skin when it is closed, wherever it looks."""
+    model = default_face_model()
+    skin = avatar.parts[0]
+    for turn in ({}, {"EyeLookOut_L": 1, "EyeLookIn_R": 1}, {"EyeLookDown_L": 1, "EyeLookDown_R": 1}):
+        alpha_exp = expression(EyeClose_L=1, EyeClose_R=1, **turn)
+        lids = skin.vertices(alpha_exp)
+        for part in avatar.parts[1:3]:
+            ball = part.vertices(alpha_exp)
+            front = ball[ball[:, 2] > part.gaze.pivot[2] + 1.2]  # type: ignore[union-attr]
+            away = np.linalg.norm(lids[None, :, :2] - front[:, None, :2], axis=2)
+            nearest = np.argsort(away, axis=1)[:, :6]
+            assert (lids[nearest, 2].max(axis=1) > front[:, 2] - 0.02).all()
+    assert model.topology.uv is not None
 
 
 @pytest.mark.parametrize("seed", [0, 2])

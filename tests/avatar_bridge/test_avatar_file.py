@@ -19,6 +19,7 @@ from avatar_bridge.avatar_file import load_avatar, write_avatar_npz, write_avata
 from avatar_bridge.convert.gltf import write_avatar_glb
 from avatar_bridge.convert.rig import MOVES_CM
 from avatar_bridge.errors import AvatarError
+from avatar_bridge.glb_file import GlbFile
 from avatar_bridge.mapping_file import load_preset
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 
@@ -76,7 +77,7 @@ def test_glb_comes_back_the_same(glb: Path) -> None:
 def test_npz_comes_back_exactly(npz: Path) -> None:
     for got, part in zip(load_avatar(npz).avatar.parts, default_avatar().parts, strict=True):
         np.testing.assert_array_equal(got.vertices(expression(1)), part.vertices(expression(1)))
-        assert (got.name, got.roughness) == (part.name, part.roughness)
+        assert (got.name, got.roughness, got.specular) == (part.name, part.roughness, part.specular)
 
 
 def test_obj_folder_comes_back(tmp_path: Path) -> None:
@@ -123,6 +124,31 @@ def test_a_face_without_known_shapes_is_drawn_and_said(glb: Path, tmp_path: Path
     loaded = load_avatar(changed(glb, tmp_path / "b.glb", spoil))
     assert len(loaded.problems) == 1
     assert "will not move" in loaded.problems[0]
+
+
+def test_a_mesh_without_targets_is_drawn_and_said(glb: Path, tmp_path: Path) -> None:
+    def drop(document: dict[str, Any]) -> None:
+        for mesh in document["meshes"]:
+            mesh.pop("weights", None)
+            mesh.pop("extras", None)
+            mesh["primitives"][0].pop("targets", None)
+
+    loaded = load_avatar(changed(glb, tmp_path / "still.glb", drop))
+    assert loaded.problems == ("it has no morph targets: the face will not move",)
+    assert not any(part.offsets.any() for part in loaded.avatar.parts)
+
+
+def test_glb_says_how_little_mouth_and_skin_shine(glb: Path) -> None:
+    """Or a physically based renderer puts a white highlight on the tongue."""
+    document = GlbFile(glb).document
+    shine = {
+        material["name"]: material.get("extensions", {}).get("KHR_materials_specular", {}).get("specularFactor", 1)
+        for material in document["materials"]
+    }
+    assert shine["Mouth"] < shine["Skin"] < shine["EyeLeft"] == 1
+    assert document["extensionsUsed"] == ["KHR_materials_specular"]
+    assert "extensionsRequired" not in document
+    assert {part.name: part.specular for part in load_avatar(glb).avatar.parts} == shine
 
 
 def test_metres_and_another_place_are_framed(glb: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ out vec3 light;
 const vec3 KEY = normalize(vec3(-0.55, 0.55, 0.9));
 const vec3 FILL = normalize(vec3(0.9, 0.05, 0.55));
 const vec3 RIM = normalize(vec3(0.5, 0.7, -0.75));
+const vec3 KICK = normalize(vec3(-0.8, 0.1, -0.6));
 const vec3 WRAP = vec3(0.42, 0.26, 0.2);  // light bleeds past the terminator, red farthest: skin
 
 vec3 wrapped(float cosine) { return max((vec3(cosine) + WRAP) / (1.0 + WRAP), 0.0); }
@@ -40,7 +41,8 @@ void main()
     light = mix(vec3(0.16, 0.14, 0.13), vec3(0.34, 0.36, 0.4), 0.5 + 0.5 * n.y);
     light += vec3(0.8, 0.76, 0.7) * wrapped(dot(n, KEY));
     light += vec3(0.2, 0.22, 0.26) * wrapped(dot(n, FILL));
-    light += vec3(0.5, 0.53, 0.6) * max(dot(n, RIM), 0.0) * pow(1.0 - clamp(n.z, 0.0, 1.0), 2.0);
+    float away = 1.0 - clamp(n.z, 0.0, 1.0);
+    light += (vec3(0.5, 0.53, 0.6) * max(dot(n, RIM), 0.0) + vec3(0.3, 0.3, 0.32) * max(dot(n, KICK), 0.0)) * away * away;
 #ifdef COLOR_0_LOC
     light *= color_0.rgb;
 #endif

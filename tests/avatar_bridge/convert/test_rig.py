@@ -78,7 +78,9 @@ def test_what_has_no_source_has_no_target() -> None:
     assert left.pivot is not None
     assert right.pivot is not None
     assert left.pivot[0] > 0 > right.pivot[0]
-    assert np.linalg.norm(left.vertices, axis=1).std() < 1e-4
+    radius = np.linalg.norm(left.vertices, axis=1)
+    assert radius[left.vertices[:, 2] < 0].std() < 1e-4, "it turns about its middle"
+    assert 1.02 < radius.max() / radius.min() < 1.1, "the cornea stands out"
     assert (skin.texture_type, left.texture_type, mouth.texture) == ("image/jpeg", "image/png", None)
     with pytest.raises(ConvertError, match="take --names facewarehouse or arkit"):
         rig_of(load_preset("vrm1").targets)

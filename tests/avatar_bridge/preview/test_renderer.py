@@ -86,13 +86,20 @@ def test_another_background_shows_around_the_head(renderer: AvatarRenderer) -> N
         renderer.render(expression(), AHEAD, background=background[:-1])
 
 
-def test_open_jaw_darkens_the_mouth(renderer: AvatarRenderer) -> None:
+def test_open_jaw_shows_a_dark_mouth_between_two_rows_of_teeth(renderer: AvatarRenderer) -> None:
     scale, at = 16.0, close_up((0, -4), 16.0)
-    shut, opened = expression(), expression(JawOpen=0.8)
+    shut, opened = expression(), expression(JawOpen=1)
     lips = landmarks_px(opened, at, scale)[LIPS_INNER]
-    before = patch(renderer.render(shut, AHEAD, at, scale), lips).mean()
-    after = patch(renderer.render(opened, AHEAD, at, scale), lips).mean()
-    assert after < 0.65 * before
+    top, bottom, middle = (round(float(value)) for value in (lips[2, 1], lips[6, 1], lips[2, 0]))
+    before, after = (
+        renderer.render(alpha_exp, AHEAD, at, scale)[top : bottom + 1, middle - 4 : middle + 5].mean(axis=(1, 2))
+        for alpha_exp in (shut, opened)
+    )
+    third = len(after) // 3
+    inside, skin = after[third : 2 * third].mean(), before.mean()
+    assert inside < 0.6 * skin
+    assert after[:third].max() > 1.2 * skin, "upper teeth"
+    assert after[-third:].max() > 1.2 * skin, "lower teeth"
 
 
 @pytest.mark.parametrize(("side", "eye"), [("R", EYE_RIGHT), ("L", EYE_LEFT)])
