@@ -42,7 +42,7 @@ _SPREAD_DEG: Final = (12.0, 3.5)
 _SACCADE: Final = 0.5
 _SLOWEST: Final = 0.25
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
-_LIDS_HIDE: Final = (0.35, 0.7)
+_LIDS_HIDE: Final = (0.5, 0.9)
 """From the one lids begin to hide the iris, from the other the eye counts as closed."""
 _LIDS_HOLD: Final = (0.1, 0.4)
 """The same where it is known how the eyes looked before: that is held sooner than an iris half hidden is believed."""
@@ -100,24 +100,29 @@ def look(
         alpha_exp: (E,) what the network says: of gaze to the side nothing, of up and down something.
         eyes: of the person.
         closed: how far the lids are, 0..1.
-        before: (E,) of the last frame: behind closed lids the eyes stay where they were; None: straight ahead.
+        before: (E,) of the last frame: behind closed lids the eyes stay where they were; None: as up or down as the
+            network says, straight ahead to the sides.
     """
     directions, angles_deg = _directions()
-    expected = np.array([0.0, np.mean([_pitch_deg(alpha_exp, eye.side) for eye in eyes])])
-    log = -(((angles_deg - expected) / _SPREAD_DEG) ** 2).sum(axis=1) / 2
-    for eye in eyes:
-        log = log + _likelihood(image_bgr, camera, points_px, eye, directions)
-    share = np.exp(log - log.max())
-    found = (share / share.sum()) @ angles_deg - [0.0, _PITCH_BIAS_DEG]
     begins, ends = _LIDS_HIDE if before is None else _LIDS_HOLD
     hidden = float(np.clip((closed - begins) / (ends - begins), 0, 1))
+    told = np.mean([_pitch_deg(alpha_exp, eye.side) for eye in eyes])  # lids follow the gaze: the network sees them
+    expected = np.array([0.0, told + _PITCH_BIAS_DEG])
+    log = -(((angles_deg - expected) / _SPREAD_DEG) ** 2).sum(axis=1) / 2
+    seen = 1 - hidden if before is None else 1.0
+    for eye in eyes:
+        log = log + seen * _likelihood(image_bgr, camera, points_px, eye, directions)
+    share = np.exp(log - log.max())
+    found = (share / share.sum()) @ angles_deg - [0.0, _PITCH_BIAS_DEG]
     result = np.array(alpha_exp, np.float64)
     for eye in eyes:  # both eyes turn alike: a squint inwards is smaller than what can be seen
-        columns = _COLUMNS[eye.side]
-        behind = np.zeros(len(columns)) if before is None else before[columns]
-        step = _coefficients(found, eye.side) - behind
-        pace = 1.0 if before is None else np.clip(np.abs(step).max() / _SACCADE, _SLOWEST, 1.0)
-        result[columns] = behind + (1 - hidden) * pace * step
+        columns, now = _COLUMNS[eye.side], _coefficients(found, eye.side)
+        if before is None:
+            result[columns] = now
+            continue
+        step = now - before[columns]
+        pace = np.clip(np.abs(step).max() / _SACCADE, _SLOWEST, 1.0)
+        result[columns] = before[columns] + (1 - hidden) * pace * step
     return result
 
 
