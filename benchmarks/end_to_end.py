@@ -2,8 +2,8 @@
 
 The clip plays at its own pace, so that each picture has an instant at which a camera would have given it; what is
 measured is from then until its frame has come over the socket. Smoothing is what `rdr track` does by default. With
---faces N the clip is laid side by side N times, each further on in time, at 30 pictures a second; with --cameras N it is
-N sources of one `rdr track`, a process and a receiver each.
+--faces N the clip is laid side by side N times, each further on in time, at 30 pictures a second; with --cameras N it
+is N sources of one `rdr track`, a process and a receiver each.
 """
 
 from __future__ import annotations
