@@ -1,0 +1,65 @@
+"""Light taken out of what frames show of a skin.
+
+A skin that is known to be lit evenly says what is light: the logarithm of how much brighter or darker a face is than
+that skin is its tone, the same everywhere, and light, which changes with the direction in which the skin faces, as
+spherical harmonics of second order do (Basri and Jacobs 2003; Ramamoorthi and Hanrahan 2001).
+
+n: texels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from calibration.skin_views import SkinView
+from rdr_core.types import Float32
+
+DARK: Final = 6.0
+"""Added before logarithms: noise in the dark tells no ratio."""
+_ROUNDS: Final = 6
+_UNLIKE: Final = 0.15
+"""A texel whose logarithm is farther off than this (a beard, a brow) says little of light."""
+_RIDGE: Final = 0.02
+_MOST: Final = 0.6
+"""Of the logarithm of light: nothing is made brighter or darker by more."""
+_STRIDE: Final = 7
+
+
+def evened(views: Sequence[SkinView], base: Float32) -> list[SkinView]:
+    """Return the views in even light and in one tone; base (n, 3) is an evenly lit skin, sRGB."""
+    lights = [_light_of(view, base) for view in views]
+    tones = np.stack([tone for _, tone in lights])
+    worth = np.array([view.weights.sum() for view in views])
+    common = (worth[:, None] * tones).sum(axis=0) / max(worth.sum(), 1e-9)
+    return [
+        replace(view, colors=view.colors * np.exp(common - tone - light[:, None]).astype(np.float32))
+        for view, (light, tone) in zip(views, lights, strict=True)
+    ]
+
+
+def _light_of(view: SkinView, base: Float32) -> tuple[Float32, Float32]:
+    """Logarithms of the light on each texel (n,), 0 on average over what is seen, and of the tone (3,)."""
+    harmonics = _harmonics(view.normals)
+    some = np.flatnonzero(view.weights > 0)[::_STRIDE]
+    ratio = np.log((view.colors[some] + DARK) / (base[some] + DARK)).astype(np.float64)
+    rows, weights = harmonics[some].astype(np.float64), view.weights[some].astype(np.float64)
+    middle = (weights @ rows) / max(weights.sum(), 1e-9)
+    rows = rows - middle
+    light, tone, trust = np.zeros(rows.shape[1]), np.zeros(3), weights
+    for _ in range(_ROUNDS):
+        tone = (trust @ (ratio - (rows @ light)[:, None])) / max(trust.sum(), 1e-9)
+        bright = (ratio - tone).mean(axis=1)
+        normal = (rows * trust[:, None]).T @ rows + _RIDGE * trust.sum() * np.eye(rows.shape[1])
+        light = np.linalg.solve(normal, (rows * trust[:, None]).T @ bright)
+        trust = weights / (1 + ((bright - rows @ light) / _UNLIKE) ** 2)
+    return np.clip((harmonics - middle) @ light, -_MOST, _MOST), tone
+
+
+def _harmonics(normals: Float32) -> Float32:
+    """(n, 3) unit normals -> (n, 8) spherical harmonics of the first and second order, up to constants."""
+    x, y, z = normals.T
+    return np.stack([x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=1)
