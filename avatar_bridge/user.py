@@ -74,9 +74,11 @@ def user_sha256(user: str) -> str:
 
 
 def user_avatar(user: UserModel) -> Avatar:
-    """Return the avatar with a user's face. UserModelError where it is of another face model."""
+    """Return the avatar with a user's face, and their skin where it is known. UserModelError where it is of another
+    face model."""
     from avatar_bridge.avatar import Avatar, load_skin
     from rdr_core.face_model.dynamic_expression_model import default_face_model
 
     user.check_face_model(default_face_model())
-    return Avatar.of_model(default_face_model(), load_skin(), user.alpha_id)
+    skin = user.skin()
+    return Avatar.of_model(default_face_model(), load_skin() if skin is None else skin, user.alpha_id)

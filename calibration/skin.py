@@ -30,11 +30,11 @@ _LEAST_SEEN: Final = 0.6
 """Share of the face that must be seen well."""
 _LEAST_PX_PER_CM: Final = 5.0
 """A face of 70 px from chin to brow is no texture."""
-_TRUSTED: Final = 0.12
+_TRUSTED: Final = 0.06
 """Weight of the best frame at a texel from which it counts as seen well."""
 _LOW: Final = 0.012
 """Spread of what counts as low frequencies, share of the texture's side: 12 texels of 1024."""
-_UNLIKE: Final = 18.0
+_UNLIKE: Final = 12.0
 """Of 255: a frame that is so far from the median somewhere counts half there."""
 _FEW: Final = 4.0
 """Weights are taken to this power for detail: the best frames count alone, so that nothing is blurred."""
@@ -97,7 +97,7 @@ def merged(texels: Texels, views: Sequence[SkinView]) -> tuple[Float32, Float32]
 
 def _median(views: Sequence[SkinView]) -> Float32:
     """(n, 3) weighted median of the views' colours, channel by channel."""
-    weights = np.stack([view.weights for view in views])
+    weights = np.sqrt(np.stack([view.weights for view in views]))  # a middle needs many
     middle = np.empty_like(views[0].colors)
     for channel in range(3):
         values = np.stack([view.colors[:, channel] for view in views])

@@ -1,8 +1,7 @@
-"""What no frame shows of a skin: from the other half of the face, else from another skin in the person's tone.
+"""What no frame shows of a skin: from the other half of the face, else the person's colour carried on.
 
-How the person's tone differs from that of the other skin is known where they were seen, and goes on over the mesh from
-there as smoothly as can be (a membrane, as in Perez et al., "Poisson Image Editing", 2003), across the cuts of the
-texture, too.
+Colours go on over the mesh as smoothly as can be, across the cuts of the texture, too (a membrane: Perez et al., "Poisson
+Image Editing", 2003); fine detail comes from the skin that fills, and so do hair and clothes.
 
 n: texels.  N: vertices of the mesh.
 """
@@ -15,54 +14,68 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from calibration.skin_light import DARK
+from calibration.skin_hair import Layers, tinted_hair
 from calibration.texels import Texels
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.topology import mesh_edges
 from rdr_core.types import Float32
 
-_LOW: Final = 0.008
-"""Spread of the tone, share of the texture's side."""
-_STIFF: Final = 3.0
-"""How much a vertex's neighbours count beside what was seen there."""
-_USUAL: Final = 1e-3
-"""How much the mean tone counts where nothing is near."""
+_DARK: Final = 6.0
+"""Added before logarithms: noise in the dark tells no ratio."""
 _FEATHER: Final = 0.006
+"""Spread of what goes over into each other, share of the texture's side."""
+_AROUND_HAIR: Final = 0.012
+"""So far about hair, share of the side, is its shadow, and hair in other frames."""
 _MIRRORED: Final = 0.7
 """The other half counts so much as what was seen itself."""
+_DETAIL: Final = 0.01
+"""What is finer counts as detail."""
+_DETAIL_KEPT: Final = 0.5
+_MOST_DETAIL: Final = 0.12
+"""In logarithms; nostrils and creases of another face are no detail."""
+_STIFF: Final = 0.5
+"""How much a vertex's neighbours count beside what was seen there."""
+_USUAL: Final = 1e-4
+"""How much the mean colour counts where nothing is near."""
 
 
-def fill(
-    model: DynamicExpressionModel, texels: Texels, colors: Float32, trust: Float32, base: Float32
-) -> Float32:
+def fill(model: DynamicExpressionModel, texels: Texels, colors: Float32, trust: Float32, base: Float32) -> Float32:
     """(n, 3) colours seen, (n,) 0..1 how far they are to be believed, (n, 3) another skin -> (n, 3) a whole skin."""
-    trust = np.minimum(trust, texels.blurred(trust[:, None], np.ones_like(trust), _FEATHER)[:, 0])
-    other = trust[texels.mirrored] * _MIRRORED * (1 - trust)
-    known = trust + other
-    colors = (trust[:, None] * colors + other[:, None] * colors[texels.mirrored]) / np.maximum(known, 1e-6)[:, None]
-    tone = texels.of_vertices(_tone(model, texels, colors, known, base))
-    usual = (base + DARK) * np.exp(tone) - DARK
-    return known[:, None] * colors + (1 - known[:, None]) * usual
+    seen, usual = (np.log(np.maximum(layer, 0) + _DARK) for layer in (colors, base))
+    own, other = Layers.of(model, texels, seen, trust), Layers.of(model, texels, usual, np.ones_like(trust))
+    skin_trust = _feathered(texels, trust * (1 - texels.spread(trust * own.foreign, _AROUND_HAIR)))
+    mirrored = skin_trust[texels.mirrored] * _MIRRORED * (1 - skin_trust)
+    known = (skin_trust + mirrored)[:, None]
+    both = (skin_trust[:, None] * seen + mirrored[:, None] * seen[texels.mirrored]) / np.maximum(known, 1e-6)
+    smooth = texels.of_vertices(_membrane(model, texels, both, known[:, 0]))
+    detail = usual - texels.blurred(usual, 1.001 - other.hair, _DETAIL)
+    skin = smooth + _DETAIL_KEPT * np.clip(detail, -_MOST_DETAIL, _MOST_DETAIL)
+    hair = tinted_hair(usual, other, smooth, seen, trust, own)
+    around = _mixed(_mixed(skin, hair, other.hair), usual, other.cloth)
+    return np.exp(_mixed(around, both, known[:, 0])) - _DARK
 
 
-def _tone(
-    model: DynamicExpressionModel, texels: Texels, colors: Float32, known: Float32, base: Float32
-) -> Float32:
-    """(N, 3) logarithm of the person's skin over the other one, low frequencies."""
+def _mixed(first: Float32, second: Float32, share: Float32) -> Float32:
+    """(n, 3), (n, 3) and (n,) share of the second."""
+    return first + share[:, None] * (second - first)
+
+
+def _feathered(texels: Texels, trust: Float32) -> Float32:
+    """Fade trust out inside of where it ends."""
+    return np.minimum(trust, texels.blurred(trust[:, None], np.ones_like(trust), _FEATHER)[:, 0]) ** 2
+
+
+def _membrane(model: DynamicExpressionModel, texels: Texels, seen: Float32, known: Float32) -> Float32:
+    """(N, 3) colours as seen where they are known, carried on elsewhere."""
     n_vertices = model.tensor.n_vertices
-    low = (texels.blurred(layer, known, _LOW) for layer in (colors, base))
-    seen, usual = low
-    ratio = np.log((np.maximum(seen, 0) + DARK) / (np.maximum(usual, 0) + DARK))
-    nearest = np.arange(len(known)), texels.weights.argmax(axis=1)
-    vertex = texels.corners[nearest]
+    vertex = texels.corners[np.arange(len(known)), texels.weights.argmax(axis=1)]
     weight = np.bincount(vertex, known, n_vertices)
-    summed = np.stack([np.bincount(vertex, known * ratio[:, c], n_vertices) for c in range(3)], axis=1)
+    value = np.stack([np.bincount(vertex, known * seen[:, c], n_vertices) for c in range(3)], axis=1)
+    mean = value.sum(axis=0) / max(weight.sum(), 1e-9)
+    value /= np.maximum(weight, 1e-9)[:, None]
     share = np.minimum(weight, 1)
-    mean = summed.sum(axis=0) / max(weight.sum(), 1e-9)
-    value = summed / np.maximum(weight, 1e-9)[:, None]
     edges = mesh_edges(model.topology.triangles)
-    ones = np.full(len(edges), _STIFF)
-    beside = sparse.coo_array((ones, edges.T), shape=(n_vertices, n_vertices))
+    beside = sparse.coo_array((np.full(len(edges), _STIFF), edges.T), shape=(n_vertices, n_vertices))
     beside = (beside + beside.T).tocsc()
     system = sparse.diags_array(beside.sum(axis=1) + share + _USUAL) - beside
     return splu(system.tocsc()).solve(share[:, None] * value + _USUAL * mean).astype(np.float32)

@@ -24,7 +24,12 @@ _ROUNDS: Final = 6
 _UNLIKE: Final = 0.15
 """A texel whose logarithm is farther off than this (a beard, a brow) says little of light."""
 _RIDGE: Final = 0.02
-_MOST: Final = 0.6
+_HUE_RIDGE: Final = 0.06
+"""How strongly light is held even, in brightness and in hue."""
+_BRIGHT_KEPT: Final = 0.75
+_HUE_KEPT: Final = 0.45
+"""Shares of variance: of skins in that of pictures of skins."""
+_MOST: Final = 0.45
 """Of the logarithm of light: nothing is made brighter or darker by more."""
 _STRIDE: Final = 7
 
@@ -34,29 +39,44 @@ def evened(views: Sequence[SkinView], base: Float32) -> list[SkinView]:
     lights = [_light_of(view, base) for view in views]
     tones = np.stack([tone for _, tone in lights])
     worth = np.array([view.weights.sum() for view in views])
-    common = (worth[:, None] * tones).sum(axis=0) / max(worth.sum(), 1e-9)
+    common = likely_tone((worth[:, None] * tones).sum(axis=0) / max(worth.sum(), 1e-9))
     return [
-        replace(view, colors=view.colors * np.exp(common - tone - light[:, None]).astype(np.float32))
+        replace(view, colors=view.colors * np.exp(common - tone - light).astype(np.float32))
         for view, (light, tone) in zip(views, lights, strict=True)
     ]
 
 
+def likely_tone(tone: Float32) -> Float32:
+    """(3,) logarithm of a tone as a camera shows it -> what it is likely to be.
+
+    Exposure and white balance are unknown. People's skins differ much in brightness and little in hue; cameras in hue as
+    well as in brightness.
+    """
+    bright = tone.mean()
+    return _BRIGHT_KEPT * bright + _HUE_KEPT * (tone - bright)
+
+
 def _light_of(view: SkinView, base: Float32) -> tuple[Float32, Float32]:
-    """Logarithms of the light on each texel (n,), 0 on average over what is seen, and of the tone (3,)."""
+    """Logarithms of the light on each texel (n, 3), 0 on average over what is seen, and of the tone (3,)."""
     harmonics = _harmonics(view.normals)
     some = np.flatnonzero(view.weights > 0)[::_STRIDE]
     ratio = np.log((view.colors[some] + DARK) / (base[some] + DARK)).astype(np.float64)
     rows, weights = harmonics[some].astype(np.float64), view.weights[some].astype(np.float64)
     middle = (weights @ rows) / max(weights.sum(), 1e-9)
     rows = rows - middle
-    light, tone, trust = np.zeros(rows.shape[1]), np.zeros(3), weights
+    light, tone, trust = np.zeros((rows.shape[1], 3)), np.zeros(3), weights
     for _ in range(_ROUNDS):
-        tone = (trust @ (ratio - (rows @ light)[:, None])) / max(trust.sum(), 1e-9)
-        bright = (ratio - tone).mean(axis=1)
-        normal = (rows * trust[:, None]).T @ rows + _RIDGE * trust.sum() * np.eye(rows.shape[1])
-        light = np.linalg.solve(normal, (rows * trust[:, None]).T @ bright)
-        trust = weights / (1 + ((bright - rows @ light) / _UNLIKE) ** 2)
+        tone = (trust @ (ratio - rows @ light)) / max(trust.sum(), 1e-9)
+        bright = (ratio - tone).mean(axis=1, keepdims=True)
+        light = _solve(rows, bright, trust, _RIDGE) + _solve(rows, ratio - tone - bright, trust, _HUE_RIDGE)
+        trust = weights / (1 + ((ratio - tone - rows @ light) ** 2).mean(axis=1) / _UNLIKE**2)
     return np.clip((harmonics - middle) @ light, -_MOST, _MOST), tone
+
+
+def _solve(rows: Float32, values: Float32, weights: Float32, ridge: float) -> Float32:
+    """Weighted least squares, each unknown held near 0."""
+    weighted = rows * weights[:, None]
+    return np.linalg.solve(weighted.T @ rows + ridge * weights.sum() * np.eye(rows.shape[1]), weighted.T @ values)
 
 
 def _harmonics(normals: Float32) -> Float32:

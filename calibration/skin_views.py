@@ -98,7 +98,7 @@ class _Laying:
         weights = self.texels.of_vertices(seen) * self._visible(picture, camera, points, shape)
         weights *= _sample(_openings(frame, picture, camera), at)[:, 0] / 255
         colors = _sample(picture.image_bgr, at)[:, ::-1]
-        return SkinView(colors, weights, self.texels.of_vertices(normals @ camera.flat.rotation.T))
+        return SkinView(colors, np.clip(weights, 0, 1), self.texels.of_vertices(normals @ camera.flat.rotation.T))
 
     def _pulled(self, landmarks_px: Float32, camera: NearCamera, shape: Float32) -> Float32:
         """Project the mesh and pull it onto the landmarks, smoothly: what the fit leaves would double the features."""

@@ -40,9 +40,12 @@ class Texels:
         if topology.triangle_uv is None:
             raise CalibrationError("this face model has no texture coordinates, so that it can have no skin")
         found = rasterize(topology.triangle_uv * size, size, size)
-        pixel, first = np.unique(found.pixel, return_index=True)
-        corners, weights = topology.triangles[found.triangle[first]], found.weights[first]
-        at = (model.face()[corners] * weights[..., None]).sum(axis=1)
+        corners = topology.triangles[found.triangle]
+        at = (model.face()[corners] * found.weights[..., None]).sum(axis=1)
+        order = np.lexsort([-at[:, 2], found.pixel])  # inner nose and wings share texels: what lies in front has them
+        pixel, first = np.unique(found.pixel[order], return_index=True)
+        chosen = order[first]
+        corners, weights, at = corners[chosen], found.weights[chosen], at[chosen]
         mirrored = cKDTree(at).query(at * np.array([-1, 1, 1], np.float32))[1]
         return cls(size, pixel, corners, weights, mirrored)
 
@@ -68,6 +71,13 @@ class Texels:
         inside = np.zeros((self.size, self.size), np.uint8)
         inside.reshape(-1)[self.pixel] = 255
         return fill_outside(laid, nearest_inside(inside)).reshape(picture.shape)
+
+    def spread(self, values: Float32, reach: float) -> Float32:
+        """(n,) values -> (n,) the largest within a distance, share of the side."""
+        side = 2 * round(reach * self.size) + 1
+        return self.of_picture(
+            cv2.dilate(self.to_picture(values), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        )
 
     def blurred(self, values: Float32, weights: Float32, sigma: float) -> Float32:
         """(n, c) values and (n,) weights -> (n, c) their means nearby, sigma in shares of the side; far from any
