@@ -61,9 +61,7 @@ class Observation:
         return self if self.picture is None else replace(self, picture=None)
 
 
-def observe(
-    prediction: FacePrediction, image_bgr: UInt8, time_ns: int, keep_picture: bool = False
-) -> Observation:
+def observe(prediction: FacePrediction, image_bgr: UInt8, time_ns: int, keep_picture: bool = False) -> Observation:
     """Return a frame's observation; image (H, W, 3) BGR."""
     return Observation(
         time_ns,

@@ -10,7 +10,7 @@ n: texels.  G: frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -55,7 +55,9 @@ class SkinResult:
 def make_skin(
     model: DynamicExpressionModel, frames: Sequence[Observation], fit: PersonFit, base_rgb: UInt8
 ) -> SkinResult:
-    """Make a person's skin of the frames that their identity was fitted to; base_rgb (s, s, 3) is the skin to fill with.
+    """Make a person's skin of the frames that their identity was fitted to.
+
+    What they do not show is filled from base_rgb, (s, s, 3), a skin in even light.
 
     CalibrationError where the face model has no texture coordinates.
     """

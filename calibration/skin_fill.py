@@ -1,7 +1,7 @@
 """What no frame shows of a skin: from the other half of the face, else the person's colour carried on.
 
-Colours go on over the mesh as smoothly as can be, across the cuts of the texture, too (a membrane: Perez et al., "Poisson
-Image Editing", 2003); fine detail comes from the skin that fills, and so do hair and clothes.
+Colours go on over the mesh as smoothly as can be, across the cuts of the texture, too (a membrane: Perez et al.,
+"Poisson Image Editing", 2003); fine detail comes from the skin that fills, and so do hair and clothes.
 
 n: texels.  N: vertices of the mesh.
 """
@@ -72,7 +72,7 @@ def _membrane(model: DynamicExpressionModel, texels: Texels, seen: Float32, know
     weight = np.bincount(vertex, known, n_vertices)
     value = np.stack([np.bincount(vertex, known * seen[:, c], n_vertices) for c in range(3)], axis=1)
     mean = value.sum(axis=0) / max(weight.sum(), 1e-9)
-    value /= np.maximum(weight, 1e-9)[:, None]
+    value = value / np.maximum(weight, 1e-9)[:, None]
     share = np.minimum(weight, 1)
     edges = mesh_edges(model.topology.triangles)
     beside = sparse.coo_array((np.full(len(edges), _STIFF), edges.T), shape=(n_vertices, n_vertices))

@@ -61,9 +61,7 @@ class Layers:
         return cls(skin, dark * high, foreign, smoothstep(*_CLOTH_HUE, hue) * ~high)
 
 
-def tinted_hair(
-    usual: Float32, other: Layers, skin: Float32, seen: Float32, trust: Float32, own: Layers
-) -> Float32:
+def tinted_hair(usual: Float32, other: Layers, skin: Float32, seen: Float32, trust: Float32, own: Layers) -> Float32:
     """(n, 3) the hair of the filling skin in the person's colour.
 
     At the hairline it is a mixture: what of it is skin becomes `skin`, (n, 3). Where too little hair of the person was
@@ -87,5 +85,5 @@ def _inner_face(model: DynamicExpressionModel, texels: Texels) -> Float32:
     mask = np.zeros((texels.size, texels.size), np.uint8)
     cv2.fillConvexPoly(mask, outline, 1)
     side = 2 * round(_BEYOND * texels.size) + 1
-    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return texels.of_picture(mask).astype(np.float32)
+    wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return texels.of_picture(wide).astype(np.float32)

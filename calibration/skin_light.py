@@ -49,8 +49,8 @@ def evened(views: Sequence[SkinView], base: Float32) -> list[SkinView]:
 def likely_tone(tone: Float32) -> Float32:
     """(3,) logarithm of a tone as a camera shows it -> what it is likely to be.
 
-    Exposure and white balance are unknown. People's skins differ much in brightness and little in hue; cameras in hue as
-    well as in brightness.
+    Exposure and white balance are unknown. People's skins differ much in brightness and little in hue, pictures of a
+    skin in both.
     """
     bright = tone.mean()
     return _BRIGHT_KEPT * bright + _HUE_KEPT * (tone - bright)

@@ -140,8 +140,8 @@ def _openings(frame: Observation, picture: FacePicture, camera: NearCamera) -> U
     for opening in (EYE_RIGHT, EYE_LEFT, LIPS_INNER):
         cv2.fillPoly(mask, [points[opening].round().astype(np.int32)], 0)
     reach = max(1, round(_OPENING_CM * camera.flat.scale_px_per_cm * picture.square.scale))
-    mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    return cv2.GaussianBlur(mask, (0, 0), reach / 2)[..., None]
+    skin = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    return cv2.GaussianBlur(skin, (0, 0), reach / 2)[..., None]
 
 
 def _sample(picture: UInt8, at: Float32) -> Float32:
@@ -149,7 +149,8 @@ def _sample(picture: UInt8, at: Float32) -> Float32:
     rows = -(-len(at) // 1024)
     grid = np.zeros((rows * 1024, 2), np.float32)
     grid[: len(at)] = at - 0.5
-    found = cv2.remap(picture, *np.ascontiguousarray(grid.reshape(rows, 1024, 2).transpose(2, 0, 1)), cv2.INTER_LINEAR)
+    x, y = np.ascontiguousarray(grid.reshape(rows, 1024, 2).transpose(2, 0, 1))
+    found = cv2.remap(picture, x, y, cv2.INTER_LINEAR)
     return found.reshape(rows * 1024, -1)[: len(at)].astype(np.float32)
 
 

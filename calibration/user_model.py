@@ -122,7 +122,8 @@ class UserModel:
 
     def with_skin(self, rgb: UInt8) -> UserModel:
         """Return it with a skin (s, s, 3) RGB."""
-        return replace(self, skin_jpeg=cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
+        encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+        return replace(self, skin_jpeg=encoded.tobytes())
 
     def skin(self) -> UInt8 | None:
         """Return the skin, (s, s, 3) RGB. UserModelError where it cannot be read."""
