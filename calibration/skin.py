@@ -19,7 +19,7 @@ import numpy as np
 from calibration.identity import PersonFit
 from calibration.observation import Observation
 from calibration.skin_fill import fill
-from calibration.skin_light import evened
+from calibration.skin_light import evened, flattened
 from calibration.skin_views import SkinView, skin_views
 from calibration.texels import Texels
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
@@ -70,6 +70,7 @@ def make_skin(
         return SkinResult(None, f"{len(views)} pictures were kept, {_LEAST_VIEWS} are needed", 0.0)
     base = texels.of_picture(base_rgb).astype(np.float32)
     colors, trust = merged(texels, evened(views, base))
+    colors = flattened(texels, colors, trust, base)
     seen = float((trust > _TRUSTED)[face_texels(model, texels)].mean())
     if seen < _LEAST_SEEN:
         return SkinResult(
@@ -99,14 +100,15 @@ def merged(texels: Texels, views: Sequence[SkinView]) -> tuple[Float32, Float32]
 
 def _median(views: Sequence[SkinView]) -> Float32:
     """(n, 3) weighted median of the views' colours, channel by channel."""
-    weights = np.sqrt(np.stack([view.weights for view in views]))  # a middle needs many
-    middle = np.empty_like(views[0].colors)
+    some = np.flatnonzero(np.max([view.weights for view in views], axis=0) > 0)
+    weights = np.sqrt(np.stack([view.weights[some] for view in views]))  # a middle needs many
+    middle = np.zeros_like(views[0].colors)
     for channel in range(3):
-        values = np.stack([view.colors[:, channel] for view in views])
+        values = np.stack([view.colors[some, channel] for view in views])
         order = np.argsort(values, axis=0)
         summed = np.cumsum(np.take_along_axis(weights, order, 0), axis=0)
         at = (summed < summed[-1] / 2).sum(axis=0).clip(max=len(views) - 1)
-        middle[:, channel] = np.take_along_axis(values, np.take_along_axis(order, at[None], 0), 0)[0]
+        middle[some, channel] = np.take_along_axis(values, np.take_along_axis(order, at[None], 0), 0)[0]
     return middle
 
 

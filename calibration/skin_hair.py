@@ -1,8 +1,8 @@
 """What is no skin on a skin's texture: hair and clothes, on the person's as on the one that fills.
 
 Hair that hangs before a face belongs on no skin, and none of the pictures shows the back of the head: so the hair is
-that of the filling skin, in the person's colour. Beyond the inner face, hair is what is darker than the face, and what
-has another hue are clothes, or a wall beside the face.
+that of the filling skin, in the person's colour. Beyond the inner face, hair is what is darker than the face; a fringe
+reaches into it. What has another hue are clothes, or a wall beside the face.
 
 n: texels. Colours are logarithms.
 """
@@ -18,18 +18,25 @@ import numpy as np
 from calibration.texels import Texels
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.geometry.smoothstep import smoothstep
-from rdr_core.landmarks import BROW_LEFT, BROW_RIGHT, JAW
+from rdr_core.landmarks import BROW_LEFT, BROW_RIGHT, EYE_RIGHT, JAW
 from rdr_core.types import Float32
 
 _BEYOND: Final = 0.012
 """So far beyond brows and jaw, share of the side, all is face: brows, beard."""
+_EYE_CORNER: Final = EYE_RIGHT[0]
 _CHIN: Final = JAW[len(JAW) // 2]
 _OUTLINE: Final = [*JAW[3:-3], *BROW_RIGHT, *BROW_LEFT]
 """Landmarks around the inner face; at the temples there may be hair."""
 _DARKER: Final = (0.2, 0.4)
-"""From the one a colour is hardly skin any more, from the other surely hair."""
+"""From the one, in logarithms below the inner face, a colour is hardly skin any more, from the other surely none."""
+_HAIR: Final = (0.4, 0.7)
+"""A shadow or a shaven beard is not as dark as hair."""
+_BRIGHTER: Final = (0.3, 0.5)
+"""Gloss, and a lit wall."""
 _OTHER_HUE: Final = (0.35, 0.6)
 _CLOTH_HUE: Final = (0.6, 0.9)
+_BROW_WIDE: Final = 0.03
+"""Share of the side."""
 _LEAST: Final = 300
 """Texels that tell a colour."""
 
@@ -55,10 +62,14 @@ class Layers:
         skin = np.median(logs[some], axis=0) if len(some) else logs.mean(axis=0)
         away = logs - skin
         hue = np.linalg.norm(away[:, [0, 2]] - away[:, [1]], axis=1)
-        dark = (1 - inner) * smoothstep(*_DARKER, -away.mean(axis=1))
-        high = texels.of_vertices(model.face()[:, 1]) > model.face()[model.topology.landmarks[_CHIN], 1]
-        foreign = np.maximum(dark, (1 - inner) * smoothstep(*_OTHER_HUE, hue))
-        return cls(skin, dark * high, foreign, smoothstep(*_CLOTH_HUE, hue) * ~high)
+        bright, height = away.mean(axis=1), texels.of_vertices(model.face()[:, 1])
+        chin, eyes = (model.face()[model.topology.landmarks[at], 1] for at in (_CHIN, _EYE_CORNER))
+        dark = smoothstep(*_DARKER, -bright)
+        beyond = np.maximum(1 - inner, _hanging(texels, (dark * known > 0.5) & (height > eyes), inner))
+        unlike = np.maximum(smoothstep(*_BRIGHTER, bright), smoothstep(*_OTHER_HUE, hue))
+        cloth = smoothstep(*_CLOTH_HUE, hue) * (height < chin)
+        hair = beyond * smoothstep(*_HAIR, -bright) * (height > chin)
+        return cls(skin, hair, beyond * np.maximum(dark, unlike), cloth)
 
 
 def tinted_hair(usual: Float32, other: Layers, skin: Float32, seen: Float32, trust: Float32, own: Layers) -> Float32:
@@ -75,6 +86,25 @@ def tinted_hair(usual: Float32, other: Layers, skin: Float32, seen: Float32, tru
     depth = (other.skin - strand).mean()
     share = np.clip((other.skin.mean() - usual.mean(axis=1, keepdims=True)) / depth, 0, 1)
     return usual + share * tint + (1 - share) * (skin - other.skin)
+
+
+def _hanging(texels: Texels, dark: np.ndarray, inner: Float32) -> Float32:
+    """(n,) 1 on dark patches, (n,) bool, that lie beyond the inner face for the most part: a fringe, not a brow."""
+    patches = texels.of_picture(cv2.connectedComponents(texels.to_picture(dark.astype(np.uint8)))[1])
+    within, beyond = np.bincount(patches, inner), np.bincount(patches, 1 - inner)
+    return (dark & (beyond > within)[patches]).astype(np.float32)
+
+
+def brows(model: DynamicExpressionModel, texels: Texels) -> Float32:
+    """(n,) 0..1 on the brows, soft about them."""
+    topology = model.topology
+    assert topology.uv is not None  # `Texels` has seen to that
+    mask = np.zeros((texels.size, texels.size), np.uint8)
+    for brow in (BROW_RIGHT, BROW_LEFT):
+        points = (topology.uv[topology.landmarks[brow]] * texels.size).round().astype(np.int32)
+        cv2.polylines(mask, [points], False, 1, max(1, round(_BROW_WIDE * texels.size)))
+    soft = texels.of_picture(mask).astype(np.float32)
+    return texels.blurred(soft[:, None], np.ones_like(soft), _BROW_WIDE / 4)[:, 0]
 
 
 def _inner_face(model: DynamicExpressionModel, texels: Texels) -> Float32:

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from calibration.skin_views import SkinView
+from calibration.texels import Texels
 from rdr_core.types import Float32
 
 DARK: Final = 6.0
@@ -29,6 +30,9 @@ _HUE_RIDGE: Final = 0.06
 _BRIGHT_KEPT: Final = 0.75
 _HUE_KEPT: Final = 0.45
 """Shares of variance: of skins in that of pictures of skins."""
+_BROAD: Final = 0.04
+"""Spread of broad differences, share of the texture's side."""
+_BROAD_KEPT: Final = 0.5
 _MOST: Final = 0.45
 """Of the logarithm of light: nothing is made brighter or darker by more."""
 _STRIDE: Final = 7
@@ -44,6 +48,14 @@ def evened(views: Sequence[SkinView], base: Float32) -> list[SkinView]:
         replace(view, colors=view.colors * np.exp(common - tone - light).astype(np.float32))
         for view, (light, tone) in zip(views, lights, strict=True)
     ]
+
+
+def flattened(texels: Texels, colors: Float32, trust: Float32, base: Float32) -> Float32:
+    """Take part of the broad differences from another skin out of colours (n, 3): much of them is light that is left."""
+    ratio = np.log((colors + DARK) / (base + DARK))
+    broad = texels.blurred(np.clip(ratio, -1, 1), trust, _BROAD)
+    usual = (trust @ broad) / max(float(trust.sum()), 1e-9)
+    return ((colors + DARK) * np.exp((_BROAD_KEPT - 1) * (broad - usual)) - DARK).astype(np.float32)
 
 
 def likely_tone(tone: Float32) -> Float32:

@@ -29,7 +29,7 @@ _PULL_CM: Final = 1.8
 """So far a landmark takes the skin about it along."""
 _LANDMARK_NOISE: Final = (0.1, 1.0)
 """Variance of the landmarks' noise over that of what they say, of the inner ones and of the jaw."""
-_COSINE: Final = (0.15, 0.9)
+_COSINE: Final = (0.2, 0.9)
 """Skin that is seen at a smaller cosine than the one is not looked at, at the other it is seen best."""
 _HIDDEN_CM: Final = 0.4
 """What lies so much deeper than what is nearest there is hidden."""
@@ -38,7 +38,7 @@ _OPENING_CM: Final = 0.12
 """About eyes and mouth, so much is not skin: lashes, wet rims."""
 _FAR_CM: Final = (4.0, 6.5)
 """Nobody knows how the face lies between a landmark and what is farther off."""
-_BELOW_CHIN_CM: Final = (0.3, 1.8)
+_BELOW_CHIN_CM: Final = (0.0, 1.0)
 """The neck stays where it is when the head turns."""
 _CALM: Final = 1.5
 """An expression whose coefficients sum to so much counts as e times less: its folds do not belong on a face at rest."""
