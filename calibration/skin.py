@@ -95,7 +95,7 @@ def merged(texels: Texels, views: Sequence[SkinView]) -> tuple[Float32, Float32]
         total += few[:, None] * colors
         weight += few
         np.maximum(trust, agreed, out=trust)
-    return total / np.maximum(weight, 1e-12)[:, None], trust
+    return np.clip(total / np.maximum(weight, 1e-12)[:, None], 0, 255), trust
 
 
 def _median(views: Sequence[SkinView]) -> Float32:

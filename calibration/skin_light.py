@@ -32,7 +32,7 @@ _HUE_KEPT: Final = 0.45
 """Shares of variance: of skins in that of pictures of skins."""
 _BROAD: Final = 0.04
 """Spread of broad differences, share of the texture's side."""
-_BROAD_KEPT: Final = 0.5
+_BROAD_KEPT: Final = 0.7
 _MOST: Final = 0.45
 """Of the logarithm of light: nothing is made brighter or darker by more."""
 _STRIDE: Final = 7
@@ -51,7 +51,8 @@ def evened(views: Sequence[SkinView], base: Float32) -> list[SkinView]:
 
 
 def flattened(texels: Texels, colors: Float32, trust: Float32, base: Float32) -> Float32:
-    """Take part of the broad differences from another skin out of colours (n, 3): much of them is light that is left."""
+    """Take part of the broad differences from the base out of colours, both (n, 3): much of them is light that is
+    left."""
     ratio = np.log((colors + DARK) / (base + DARK))
     broad = texels.blurred(np.clip(ratio, -1, 1), trust, _BROAD)
     usual = (trust @ broad) / max(float(trust.sum()), 1e-9)
