@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
 
 from calibration.focal import fit_with_focal
 from calibration.identity import IdentityConfig, PersonFit, fit_person
+from calibration.iris import iris_color
 from calibration.observation import Observation
 from calibration.poses import POSES
 from calibration.quality import QualityReport
@@ -57,7 +59,7 @@ def calibrate(
         say(f"the avatar keeps the default skin: {made.problem}")
         return user
     say(f"the avatar has {name}'s own skin: {100 * made.seen:.0f} % of the face was seen well")
-    return user.with_skin(made.rgb)
+    return replace(user.with_skin(made.rgb), iris_rgb=iris_color(model, frames, fit))
 
 
 def fit_frames(

@@ -27,8 +27,10 @@ _UNLIKE: Final = 0.15
 _RIDGE: Final = 0.02
 _HUE_RIDGE: Final = 0.06
 """How strongly light is held even, in brightness and in hue."""
-_BRIGHT_KEPT: Final = 0.75
-_HUE_KEPT: Final = 0.45
+_PICTURES_DARKER: Final = 0.25
+"""Pictures show skin so much darker than textures have it, in logarithms: 0.2 to 0.35 on rendered people."""
+_BRIGHT_KEPT: Final = 0.85
+_HUE_KEPT: Final = 0.6
 """Shares of variance: of skins in that of pictures of skins."""
 _BROAD: Final = 0.04
 """Spread of broad differences, share of the texture's side."""
@@ -66,7 +68,7 @@ def likely_tone(tone: Float32) -> Float32:
     skin in both.
     """
     bright = tone.mean()
-    return _BRIGHT_KEPT * bright + _HUE_KEPT * (tone - bright)
+    return _BRIGHT_KEPT * (bright + _PICTURES_DARKER) + _HUE_KEPT * (tone - bright)
 
 
 def _light_of(view: SkinView, base: Float32) -> tuple[Float32, Float32]:

@@ -73,6 +73,8 @@ class UserModel:
     """When it was calibrated, ns since the epoch."""
     skin_jpeg: bytes | None = None
     """The person's own skin on the face model's texture, a JPEG file; None: the default one is to be used."""
+    iris_rgb: tuple[int, int, int] | None = None
+    """Colour of the irises, sRGB, 0..255; None: not known."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -89,6 +91,8 @@ class UserModel:
                 raise UserModelError(f"{self.name}: {name} must be {expected}, got {getattr(self, name).shape}")
         if self.alpha_id.ndim != 1 or not all(np.isfinite(getattr(self, name)).all() for name in ("alpha_id", *shapes)):
             raise UserModelError(f"{self.name}: identity and blendshapes must be finite numbers")
+        if self.iris_rgb is not None and (len(self.iris_rgb) != 3 or not all(0 <= c <= 255 for c in self.iris_rgb)):
+            raise UserModelError(f"{self.name}: iris_rgb must be three numbers of 0 to 255, got {self.iris_rgb!r:.60}")
 
     @classmethod
     def of_identity(
@@ -142,6 +146,7 @@ class UserModel:
             "created_unix_ns": self.created_unix_ns,
             "face_model": self.face_model,
             "quality": self.quality.as_dict(),
+            "iris_rgb": self.iris_rgb,
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {name: getattr(self.ranges, name) for name in _RANGES}
@@ -217,5 +222,6 @@ def _from(about: dict[str, Any], arrays: dict[str, np.ndarray], skin: bytes | No
         ranges=Ranges(**{name: arrays[name] for name in _RANGES}),
         quality=QualityReport.from_dict(about["quality"]),
         skin_jpeg=skin,
+        iris_rgb=None if about.get("iris_rgb") is None else tuple(map(int, about["iris_rgb"])),
         **{name: arrays[name] for name in _ARRAYS},
     )
