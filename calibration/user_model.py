@@ -222,6 +222,13 @@ def _from(about: dict[str, Any], arrays: dict[str, np.ndarray], skin: bytes | No
         ranges=Ranges(**{name: arrays[name] for name in _RANGES}),
         quality=QualityReport.from_dict(about["quality"]),
         skin_jpeg=skin,
-        iris_rgb=None if about.get("iris_rgb") is None else tuple(map(int, about["iris_rgb"])),
+        iris_rgb=_color(about.get("iris_rgb")),
         **{name: arrays[name] for name in _ARRAYS},
     )
+
+
+def _color(values: Any) -> tuple[int, int, int] | None:
+    if values is None:
+        return None
+    red, green, blue = map(int, values)
+    return red, green, blue
