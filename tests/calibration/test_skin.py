@@ -14,6 +14,7 @@ from avatar_bridge.avatar import Avatar, load_skin
 from avatar_bridge.preview.renderer import AvatarRenderer
 from calibration.camera import NearCamera
 from calibration.identity import PersonFit
+from calibration.iris import iris_color
 from calibration.observation import Observation, face_picture
 from calibration.skin import face_texels, make_skin
 from calibration.texels import Texels
@@ -84,13 +85,14 @@ def made(model: DynamicExpressionModel, sitting: Sitting) -> Any:
     return result.rgb
 
 
-def test_it_is_nearer_to_the_true_skin_than_the_default_one(
+def test_its_hue_is_nearer_to_the_true_one_and_its_colours_are_like_the_true_ones(
     model: DynamicExpressionModel, texels: Texels, own_skin: Any, made: Any
 ) -> None:
     face = face_texels(model, texels)
     true, own, default = (texels.of_picture(skin)[face].astype(float) for skin in (own_skin, made, load_skin()))
     tones = [np.median(skin, axis=0) for skin in (true, own, default)]
-    assert np.abs(tones[1] - tones[0]).mean() < 0.8 * np.abs(tones[2] - tones[0]).mean()
+    hues = [np.log(tone[2] / tone[0]) for tone in tones]  # how bright the light was, no picture tells
+    assert abs(hues[1] - hues[0]) < 0.7 * abs(hues[2] - hues[0])
     gain = tones[0] / tones[1]
     assert np.abs(own * gain - true).mean() < 9
 
@@ -118,6 +120,16 @@ def test_no_eye_is_painted_on_a_lid(model: DynamicExpressionModel, texels: Texel
         mask = np.zeros((1024, 1024), np.uint8)
         cv2.fillPoly(mask, [outline], 1)
         assert np.quantile(bright[mask > 0], 0.95) < 1.15 * usual
+
+
+def test_the_eyes_are_brown(model: DynamicExpressionModel, sitting: Sitting) -> None:
+    frames, fit = sitting
+    color = iris_color(model, frames, fit)
+    assert color is not None
+    red, green, blue = color
+    assert red > 1.2 * green > 1.2 * blue
+    assert red < 140
+    assert iris_color(model, frames[:1], replace(fit, cameras=fit.cameras[:1])) is None
 
 
 def test_too_little_is_said(model: DynamicExpressionModel, sitting: Sitting) -> None:
