@@ -29,7 +29,7 @@ _HUE_RIDGE: Final = 0.06
 """How strongly light is held even, in brightness and in hue."""
 _PICTURES_DARKER: Final = 0.2
 """Pictures show skin so much darker than textures have it, in logarithms: 0.2 to 0.35 on rendered people."""
-_BRIGHT_KEPT: Final = 0.85
+_BRIGHT_KEPT: Final = 0.7
 _HUE_KEPT: Final = 0.6
 """Shares of variance: of skins in that of pictures of skins."""
 _BROAD: Final = 0.04

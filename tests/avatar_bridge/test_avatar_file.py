@@ -83,8 +83,9 @@ def test_obj_folder_comes_back(tmp_path: Path) -> None:
     avatar = default_avatar()
     write_avatar_obj(tmp_path / "obj", avatar)
     materials = (tmp_path / "obj" / "avatar.mtl").read_text()
-    assert all(part.texture is None or f"map_Kd {part.name}.png" in materials for part in avatar.parts)
-    assert (tmp_path / "obj" / "Skin.png").exists()
+    for number, part in enumerate(avatar.parts):
+        named = f"map_Kd texture_{number}.png" in materials
+        assert named == (part.texture is not None) == (tmp_path / "obj" / f"texture_{number}.png").exists()
     loaded = load_avatar(tmp_path / "obj")
     jaw = np.eye(46, dtype=np.float32)[BLENDSHAPE_NAMES.index("JawOpen")]
     expected = np.concatenate([part.vertices(jaw) for part in avatar.parts])
