@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from avatar_bridge.avatar import Avatar, Part
@@ -24,6 +25,7 @@ from rdr_core.types import Float32
 MAX_VERTICES: Final = 200_000
 """Of all parts: the offsets of 46 expressions are then 110 MB."""
 SCHEMA: Final = "rdr-avatar-1"
+_MATERIALS: Final = "avatar.mtl"
 _MAX_NPZ_BYTES: Final = 2**30
 _ARRAYS: Final = ("triangles", "neutral", "offsets", "welded", "uv", "texture", "colors")
 _FACE_CM: Final = (8.0, 30.0)
@@ -70,21 +72,39 @@ def write_avatar_npz(path: Path, avatar: Avatar) -> None:
 
 
 def write_avatar_obj(folder: Path, avatar: Avatar) -> None:
-    """Write shape_0.obj (at rest) to shape_46.obj, FaceWarehouse's order, cm, into a folder; all parts in each."""
+    """Write shape_0.obj (at rest) to shape_46.obj, FaceWarehouse's order, cm, into a folder; all parts in each.
+
+    avatar.mtl beside them names the textures, texture_0.png and so on.
+    """
+    _write_materials(folder, avatar)
     faces, texture_lines, first = [], [], 1
-    for part in avatar.parts:
+    for number, part in enumerate(avatar.parts):
         uv = np.zeros((len(part.neutral), 2)) if part.uv is None else part.uv * [1, -1] + [0, 1]
         texture_lines += [f"vt {u:.6f} {v:.6f}" for u, v in uv]
-        faces += [f"o {part.name}", *(f"f {a}/{a} {b}/{b} {c}/{c}" for a, b, c in part.triangles + first)]
+        faces += [f"o {part.name}", f"usemtl material_{number}"]
+        faces += [f"f {a}/{a} {b}/{b} {c}/{c}" for a, b, c in part.triangles + first]
         first += len(part.neutral)
     for number in range(len(BLENDSHAPE_NAMES) + 1):
         weights = np.zeros(len(BLENDSHAPE_NAMES), np.float32)
         weights[number - 1 : number] = 1  # of none for 0
         points = np.concatenate([part.vertices(weights) for part in avatar.parts])
         title = BLENDSHAPE_NAMES[number - 1] if number else "at rest"
-        lines = [f"# {title}, cm", *(f"v {x:.5f} {y:.5f} {z:.5f}" for x, y, z in points), *texture_lines, *faces]
+        vertices = [f"v {x:.5f} {y:.5f} {z:.5f}" for x, y, z in points]
+        lines = [f"# {title}, cm", f"mtllib {_MATERIALS}", *vertices, *texture_lines, *faces]
         with whole_file(folder / f"shape_{number}.obj") as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace")
+
+
+def _write_materials(folder: Path, avatar: Avatar) -> None:
+    lines = []
+    for number, part in enumerate(avatar.parts):
+        lines += [f"newmtl material_{number}", "Kd 1 1 1"]
+        if part.texture is not None:
+            lines.append(f"map_Kd texture_{number}.png")
+            with whole_file(folder / f"texture_{number}.png") as temporary:
+                cv2.imwrite(str(temporary), part.texture[..., ::-1])
+    with whole_file(folder / _MATERIALS) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
 def check_part(part: Part, where: str) -> Part:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from avatar_bridge.errors import BridgeError
 from calibration.store import UserStore
@@ -14,8 +15,12 @@ from rdr_core.inference.tracker import Predictor
 if TYPE_CHECKING:
     from avatar_bridge.avatar import Avatar
     from calibration.user_model import UserModel
+    from rdr_core.face_model.eyes import Rgb
 
 logger = logging.getLogger(__name__)
+
+_IRIS_SHADES: Final = (1.2, 0.75)
+"""Of an iris about the pupil and at its rim, over its usual colour."""
 
 
 def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False) -> Predictor:
@@ -74,9 +79,24 @@ def user_sha256(user: str) -> str:
 
 
 def user_avatar(user: UserModel) -> Avatar:
-    """Return the avatar with a user's face. UserModelError where it is of another face model."""
+    """Return the avatar with a user's face, and with their skin and eyes where they are known.
+
+    UserModelError where it is of another face model.
+    """
     from avatar_bridge.avatar import Avatar, load_skin
     from rdr_core.face_model.dynamic_expression_model import default_face_model
+    from rdr_core.face_model.eyes import eye_texture
 
     user.check_face_model(default_face_model())
-    return Avatar.of_model(default_face_model(), load_skin(), user.alpha_id)
+    skin = user.skin()
+    avatar = Avatar.of_model(default_face_model(), load_skin() if skin is None else skin, user.alpha_id)
+    if user.iris_rgb is None:
+        return avatar
+    inner, outer = (_shade(user.iris_rgb, shade) for shade in _IRIS_SHADES)
+    eyes = eye_texture(inner, outer)
+    return Avatar(tuple(part if part.gaze is None else replace(part, texture=eyes) for part in avatar.parts))
+
+
+def _shade(rgb: Rgb, shade: float) -> Rgb:
+    red, green, blue = (min(255, round(shade * channel)) for channel in rgb)
+    return red, green, blue

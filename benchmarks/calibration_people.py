@@ -68,6 +68,8 @@ class Sitter:
     """From the camera."""
     px_per_cm: float
     shots: list[Shot]
+    skin_rgb: Any
+    """(s, s, 3) uint8 truth, the face model's texture."""
 
 
 def shots_of(rng: np.random.Generator, tests: int, lids: int) -> Iterator[tuple[str, Any, Any]]:
@@ -123,4 +125,4 @@ def sitters(data: Path, predictor: Any, people: int, seed: int, tests: int = 16,
                     continue
                 seen = observe(faces[0].prediction, image, time_ns)
                 shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, image, faces[0].prediction, seen.sharpness))
-            yield Sitter(person.alpha_id, distance, camera.scale_px_per_cm, shots)
+            yield Sitter(person.alpha_id, distance, camera.scale_px_per_cm, shots, person.skin_rgb)

@@ -1,22 +1,25 @@
-"""From what a session saw to a user model: identity, ranges, and how good both are."""
+"""From what a session saw to a user model: identity, ranges, how good both are, and the skin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
 
 from calibration.focal import fit_with_focal
 from calibration.identity import IdentityConfig, PersonFit, fit_person
+from calibration.iris import iris_color
 from calibration.observation import Observation
 from calibration.poses import POSES
 from calibration.quality import QualityReport
 from calibration.ranges import TURNS, Ranges, ranges_of
 from calibration.session import CalibrationSession
+from calibration.skin import make_skin
 from calibration.user_model import UserModel
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.types import Float32
+from rdr_core.types import Float32, UInt8
 
 CameraModel = Literal["auto", "weak"]
 """auto: a focal length is searched and kept where it explains the frames better; weak: weak perspective."""
@@ -31,8 +34,12 @@ def calibrate(
     camera: CameraModel = "auto",
     config: IdentityConfig | None = None,
     say: Callable[[str], object] = lambda text: None,
+    base_skin: UInt8 | None = None,
 ) -> UserModel:
     """Make the user model of a finished session. `say` is told what is being done.
+
+    With `base_skin`, (s, s, 3) RGB, the person's own skin is made of the pictures that the session kept, and filled up
+    with that one.
 
     Raises:
         SessionError: too little was seen of a face.
@@ -43,7 +50,16 @@ def calibrate(
     fit = fit_frames(model, frames, camera, config)
     say("comparing with the mean face and with frames that were held back")
     quality = _quality(model, frames, fit, session, config)
-    return UserModel.of_identity(name, model, fit.alpha_id, session_ranges(session), quality)
+    user = UserModel.of_identity(name, model, fit.alpha_id, session_ranges(session), quality)
+    if base_skin is None:
+        return user
+    say("laying the pictures on the face")
+    made = make_skin(model, frames, fit, base_skin)
+    if made.rgb is None:
+        say(f"the avatar keeps the default skin: {made.problem}")
+        return user
+    say(f"the avatar has {name}'s own skin: {100 * made.seen:.0f} % of the face was seen well")
+    return replace(user.with_skin(made.rgb), iris_rgb=iris_color(model, frames, fit))
 
 
 def fit_frames(

@@ -1,17 +1,30 @@
-"""One frame as calibration sees it: what the network says of a face, and how sharp the picture is."""
+"""One frame as calibration sees it: what the network says of a face, how sharp the picture is, and the face in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
 
-from rdr_core.data.crop import crop_from_landmarks
+from rdr_core.data.crop import Crop, crop_from_landmarks
 from rdr_core.types import FacePrediction, Float32, UInt8
 
 _SIDE_PX: Final = 96
+_KEPT_PX: Final = 640
+_KEPT_MARGIN: Final = 1.9
+"""Side of the kept picture over that of the landmarks' box: forehead, ears and throat are in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class FacePicture:
+    """The part of a frame's picture that shows the face."""
+
+    image_bgr: UInt8
+    """(s, s, 3), never larger than it was."""
+    square: Crop
+    """Where that lies in the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +43,8 @@ class Observation:
     """0..1."""
     sharpness: float
     """Share of fine detail in the face's contrast, over 0; of one camera higher is sharper."""
+    picture: FacePicture | None = None
+    """Kept only where the skin is wanted, and only in memory."""
 
     @property
     def yaw_deg(self) -> float:
@@ -41,8 +56,12 @@ class Observation:
         """Nod of the head, degrees; over 0 up."""
         return float(np.degrees(self.euler_rad[0]))
 
+    def without_picture(self) -> Observation:
+        """Return it without the picture."""
+        return self if self.picture is None else replace(self, picture=None)
 
-def observe(prediction: FacePrediction, image_bgr: UInt8, time_ns: int) -> Observation:
+
+def observe(prediction: FacePrediction, image_bgr: UInt8, time_ns: int, keep_picture: bool = False) -> Observation:
     """Return a frame's observation; image (H, W, 3) BGR."""
     return Observation(
         time_ns,
@@ -51,7 +70,15 @@ def observe(prediction: FacePrediction, image_bgr: UInt8, time_ns: int) -> Obser
         prediction.alpha_exp,
         prediction.confidence,
         sharpness_of(image_bgr, prediction.shape),
+        face_picture(image_bgr, prediction.shape) if keep_picture else None,
     )
+
+
+def face_picture(image_bgr: UInt8, landmarks_px: Float32) -> FacePicture:
+    """Cut a face, (68, 2) landmarks, out of a picture (H, W, 3)."""
+    side_px = crop_from_landmarks(landmarks_px, _KEPT_PX, margin=_KEPT_MARGIN).side_px
+    square = crop_from_landmarks(landmarks_px, min(_KEPT_PX, max(2, round(side_px))), margin=_KEPT_MARGIN)
+    return FacePicture(square.warp(image_bgr), square)
 
 
 def sharpness_of(image_bgr: UInt8, landmarks_px: Float32) -> float:

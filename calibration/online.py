@@ -6,6 +6,7 @@ it says: by a bounded amount, so that nobody sees it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,10 +14,12 @@ import numpy as np
 
 from calibration.errors import CalibrationError
 from calibration.frame_selection import FrameSelection, SelectionConfig
-from calibration.identity import IdentityConfig, refine_person
+from calibration.identity import IdentityConfig, fit_person, refine_person
 from calibration.observation import Observation
+from calibration.quality import QualityReport
 from calibration.user_model import UserModel
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
+from rdr_core.types import Float32
 
 _BROKEN: Final = 6.0
 """An identity so many standard deviations (root mean square) from the mean face is none."""
@@ -48,6 +51,8 @@ class OnlineIdentity:
         self.steps = 0
         self._model = model
         self._target = user.alpha_id.astype(np.float64)
+        self._calibrated = user.alpha_id
+        """It has not seen the frames that come: what they say of it is a test."""
         self._selection = FrameSelection(SelectionConfig(capacity=self.config.frames))
         self._count = 0
 
@@ -66,16 +71,38 @@ class OnlineIdentity:
         return True
 
     def whole(self) -> UserModel:
-        """Return the user model with the mesh of the identity that was reached: to be saved."""
+        """Return the user model with the mesh of the identity that was reached, and how good it is: to be saved."""
         user = self.user
-        return UserModel.of_identity(user.name, self._model, user.alpha_id, user.ranges, user.quality)
+        whole = UserModel.of_identity(user.name, self._model, user.alpha_id, user.ranges, self._quality())
+        return replace(whole, skin_jpeg=user.skin_jpeg, iris_rgb=user.iris_rgb)
+
+    def _quality(self) -> QualityReport:
+        """The report of the calibration with errors of the face in use on the frames that were kept meanwhile."""
+        before, frames = self.user.quality, self._selection.frames
+        if not self.steps:
+            return before
+        points, trust = _landmarks(frames)
+        own, mean, held_out = (
+            fit_person(self._model, points, trust, None, before.focal_length_px, alpha_id=alpha_id).errors
+            for alpha_id in (self.user.alpha_id, self._model.identity_mean, self._calibrated)
+        )
+        yaws = [*before.yaw_range_deg, *(round(frame.yaw_deg, 1) for frame in frames)]
+        away = (self.user.alpha_id - self._model.identity_mean) / self._model.identity_std
+        return replace(
+            before,
+            frames=before.frames + len(frames),
+            yaw_range_deg=(min(yaws), max(yaws)),
+            error_percent=round(100 * float(np.median(own)), 3),
+            mean_face_error_percent=round(100 * float(np.median(mean)), 3),
+            held_out_error_percent=round(100 * float(np.median(held_out)), 3),
+            distance_from_mean=round(float(np.sqrt(np.mean(away**2))), 3),
+        )
 
     def _refine(self) -> None:
         """Let the kept frames say where the face should go; the calibrated one counts as the prior's mean."""
         frames, focal = self._selection.frames, self.user.quality.focal_length_px
-        points = np.stack([frame.landmarks_px for frame in frames])
+        points, trust = _landmarks(frames)
         alpha_exp = np.stack([frame.alpha_exp for frame in frames])
-        trust = np.array([frame.confidence for frame in frames])
         target = refine_person(self._model, points, trust, self._target, alpha_exp, focal, IdentityConfig())
         away = (target - self._model.identity_mean) / self._model.identity_std
         if np.isfinite(target).all() and np.sqrt(np.mean(away**2)) < _BROKEN:
@@ -91,3 +118,8 @@ class OnlineIdentity:
             subset_neutral=neutral.astype(np.float32),
             subset_offsets=offsets.astype(np.float32),
         )
+
+
+def _landmarks(frames: Sequence[Observation]) -> tuple[Float32, Float32]:
+    """(G, 68, 2) px and (G,) trust."""
+    return np.stack([frame.landmarks_px for frame in frames]), np.array([frame.confidence for frame in frames])

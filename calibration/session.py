@@ -96,6 +96,7 @@ class CalibrationSession:
             return self._step(frame, "")
         self._frames += 1
         self.selection.add(frame)
+        frame = frame.without_picture()  # what is held has hundreds of frames; the selection keeps few
         self._remember_calm(frame)
         notices = [self._watch_rest(frame), *(self._watch(pose, frame) for pose in POSES)]
         notice = "; ".join(filter(None, notices)) or self._lose_patience(frame)

@@ -1,6 +1,7 @@
 """UserModel: everything that tracking knows of one person, in one file.
 
-The file is an npz without pickles that also holds about.json, so that arrays and facts are replaced together.
+The file is an npz without pickles that also holds about.json and, where there is one, the person's skin, skin.jpg, so
+that all are replaced together. Programs of before the skin leave it unread; files of before it have none.
 
 N: vertices of the mesh.  n: vertices of the landmark subset.  I: identity dimensions.  E: expressions (46).
 """
@@ -13,10 +14,11 @@ import re
 import time
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 
 from calibration.errors import CalibrationError, UserModelError
@@ -27,11 +29,12 @@ from rdr_core.errors import RdrError
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.fingerprint import fingerprint
-from rdr_core.types import Float32
+from rdr_core.types import Float32, UInt8
 
 SCHEMA_VERSION: Final = 1
 """Of the file; a newer one is refused, not guessed at."""
 ABOUT: Final = "about.json"
+SKIN: Final = "skin.jpg"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MAX_BYTES: Final = 256 << 20
 _MAX_MEMBER_BYTES: Final = 64 << 20
@@ -68,6 +71,10 @@ class UserModel:
     quality: QualityReport
     created_unix_ns: int = field(default_factory=time.time_ns)
     """When it was calibrated, ns since the epoch."""
+    skin_jpeg: bytes | None = None
+    """The person's own skin on the face model's texture, a JPEG file; None: the default one is to be used."""
+    iris_rgb: tuple[int, int, int] | None = None
+    """Colour of the irises, sRGB, 0..255; None: not known."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -84,6 +91,8 @@ class UserModel:
                 raise UserModelError(f"{self.name}: {name} must be {expected}, got {getattr(self, name).shape}")
         if self.alpha_id.ndim != 1 or not all(np.isfinite(getattr(self, name)).all() for name in ("alpha_id", *shapes)):
             raise UserModelError(f"{self.name}: identity and blendshapes must be finite numbers")
+        if self.iris_rgb is not None and (len(self.iris_rgb) != 3 or not all(0 <= c <= 255 for c in self.iris_rgb)):
+            raise UserModelError(f"{self.name}: iris_rgb must be three numbers of 0 to 255, got {self.iris_rgb!r:.60}")
 
     @classmethod
     def of_identity(
@@ -115,6 +124,20 @@ class UserModel:
                 f"--user {self.name}"
             )
 
+    def with_skin(self, rgb: UInt8) -> UserModel:
+        """Return it with a skin (s, s, 3) RGB."""
+        encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+        return replace(self, skin_jpeg=encoded.tobytes())
+
+    def skin(self) -> UInt8 | None:
+        """Return the skin, (s, s, 3) RGB. UserModelError where it cannot be read."""
+        if self.skin_jpeg is None:
+            return None
+        image = cv2.imdecode(np.frombuffer(self.skin_jpeg, np.uint8), cv2.IMREAD_COLOR) if self.skin_jpeg else None
+        if image is None or image.shape[0] != image.shape[1]:
+            raise UserModelError(f"{self.name}: the skin in the user model is no square picture; calibrate again")
+        return np.ascontiguousarray(image[..., ::-1])
+
     def save(self, path: Path) -> None:
         """Write the file; it appears, in place of the old one, only when it is whole and on the disk."""
         about = {
@@ -123,6 +146,7 @@ class UserModel:
             "created_unix_ns": self.created_unix_ns,
             "face_model": self.face_model,
             "quality": self.quality.as_dict(),
+            "iris_rgb": self.iris_rgb,
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {name: getattr(self.ranges, name) for name in _RANGES}
@@ -131,6 +155,8 @@ class UserModel:
                 np.savez_compressed(file, **arrays)
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(ABOUT, json.dumps(about, indent=1))
+                if self.skin_jpeg is not None:
+                    archive.writestr(SKIN, self.skin_jpeg)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
 
@@ -149,7 +175,7 @@ def load_user_model(path: Path) -> UserModel:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes are too many")
-        about, arrays = _read(path)
+        about, arrays, skin = _read(path)
         version = about["schema_version"]
         if type(version) is not int or version < 1:
             raise ValueError(f"version {version!r:.20}")
@@ -158,7 +184,9 @@ def load_user_model(path: Path) -> UserModel:
                 f"{path}: user model of version {version}, this program reads up to {SCHEMA_VERSION}: install a newer "
                 "program, or calibrate again"
             )
-        return _from(about, arrays)
+        user = _from(about, arrays, skin)
+        user.skin()  # a damaged one is said now, not when a stream is running
+        return user
     except FileNotFoundError:
         raise UserModelError(f"{path}: no such user model; make one with rdr calibrate --user NAME") from None
     except UserModelError:
@@ -170,19 +198,20 @@ def load_user_model(path: Path) -> UserModel:
         ) from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], bytes | None]:
     with zipfile.ZipFile(path) as archive:
         if any(member.file_size > _MAX_MEMBER_BYTES for member in archive.infolist()):
             raise ValueError("a part is too large")
         about = json.loads(archive.read(ABOUT))
         if not isinstance(about, dict):
             raise ValueError(f"{ABOUT} is no object")
+        skin = archive.read(SKIN) if SKIN in archive.namelist() else None
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in (*_ARRAYS, *_RANGES) if name in archive.files}
-    return about, arrays
+    return about, arrays, skin
 
 
-def _from(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> UserModel:
+def _from(about: dict[str, Any], arrays: dict[str, np.ndarray], skin: bytes | None) -> UserModel:
     for name, values in arrays.items():
         if values.dtype != _DTYPES.get(name, np.float32):
             raise ValueError(f"{name} is {values.dtype}")
@@ -192,5 +221,14 @@ def _from(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> UserModel:
         created_unix_ns=int(about["created_unix_ns"]),
         ranges=Ranges(**{name: arrays[name] for name in _RANGES}),
         quality=QualityReport.from_dict(about["quality"]),
+        skin_jpeg=skin,
+        iris_rgb=_color(about.get("iris_rgb")),
         **{name: arrays[name] for name in _ARRAYS},
     )
+
+
+def _color(values: Any) -> tuple[int, int, int] | None:
+    if values is None:
+        return None
+    red, green, blue = map(int, values)
+    return red, green, blue

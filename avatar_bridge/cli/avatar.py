@@ -48,7 +48,7 @@ def avatar(
         format: glb: glTF 2.0, with a morph target for each shape; obj: shape_0.obj (at rest) to shape_46.obj; npz:
             without loss, for rdr preview --avatar and for numpy.
         names: With glb, whose shapes: facewarehouse (46) or arkit (52).
-        user: With export: whose face it has, as calibrated with rdr calibrate; default: the mean face.
+        user: With export: whose face and skin it has, as calibrated with rdr calibrate; default: the mean face.
         avatar: With export: an avatar of your own instead (.glb, .vrm, .npz, or a FaceWarehouse person's folder).
     """
     if action == "export":

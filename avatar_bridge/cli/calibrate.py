@@ -25,6 +25,7 @@ def calibrate(
     patience: float = 8.0,
     window: Literal["auto", "always", "never"] = "auto",
     camera: Literal["auto", "weak"] = "auto",
+    skin: bool = True,
     folder: Path | None = None,
     preset: Literal["live", "paper"] = "live",
     weights: Path | None = None,
@@ -38,6 +39,7 @@ def calibrate(
     Examples:
         rdr calibrate --user anna
         rdr calibrate --user anna --source anna.mp4
+        rdr calibrate --user anna --no-skin
         rdr track 0 --user anna
 
     Args:
@@ -47,11 +49,13 @@ def calibrate(
         patience: Seconds after which a pose that was not held is asked for again.
         window: Show the picture with the prompts in it; auto: where there is a display and the source is a camera.
         camera: auto: find the focal length where the face is so near that it matters; weak: assume that it is far.
+        skin: Make the avatar's skin of the pictures. They are not kept, the skin is; --no-skin: neither.
         folder: Where user models are; default: the user's data folder.
         preset: Which of the shipped networks.
         weights: research or open (their licence), or a network of your own.
         threads: CPU threads of the network.
     """
+    from avatar_bridge.avatar import load_skin
     from avatar_bridge.capture import open_source
     from avatar_bridge.preview.guide import GuideWindow
     from calibration.calibrate import calibrate as make_user
@@ -68,8 +72,8 @@ def calibrate(
     session = CalibrationSession(SessionConfig(patience_s=patience))
     tracker = FaceTracker(load_predictor(preset, weights, threads), FaceDetector(threads))
     with open_source(source) as video, GuideWindow(1 + len(POSES), _window_wanted(window, video)) as guide:
-        _guide(session, _observations(video, tracker, seconds), guide)
-    model = make_user(user, default_face_model(), session, camera, say=_say)
+        _guide(session, _observations(video, tracker, seconds, skin), guide)
+    model = make_user(user, default_face_model(), session, camera, say=_say, base_skin=load_skin() if skin else None)
     path = store.save(model)
     quality = model.quality
     _say(
@@ -123,15 +127,17 @@ def _guide(
 
 
 def _observations(
-    video: FrameSource, tracker: FaceTracker, seconds: float | None
+    video: FrameSource, tracker: FaceTracker, seconds: float | None, keep_pictures: bool
 ) -> Iterator[tuple[CapturedFrame, Observation | None]]:
     """Track the source's most prominent face; None where there is none."""
     from calibration.observation import observe
 
     for captured in _limited(video, seconds):
         faces = [face for face in tracker.update(captured.image_bgr, captured.capture_time_ns) if face.tracked]
-        seen = observe(faces[0].prediction, captured.image_bgr, captured.capture_time_ns) if faces else None
-        yield captured, seen
+        if not faces:
+            yield captured, None
+            continue
+        yield captured, observe(faces[0].prediction, captured.image_bgr, captured.capture_time_ns, keep_pictures)
 
 
 def _limited(video: FrameSource, seconds: float | None) -> Iterator[CapturedFrame]:

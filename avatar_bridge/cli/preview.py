@@ -66,7 +66,7 @@ def preview(
         server_key: The sender's public key where it is on another machine (rdr keys).
         avatar: Another avatar: a .glb or .vrm with the shapes of ARKit or FaceWarehouse, an .npz of rdr avatar export,
             or a FaceWarehouse person's folder; default: the one that comes with the program.
-        user: The avatar has the face of this user (rdr calibrate).
+        user: The avatar has the face and the skin of this user (rdr calibrate).
         samples: Anti-aliasing; 0 is the fastest.
     """
     if out is not None:

@@ -87,9 +87,8 @@ def _list(store: UserStore, as_json: bool) -> str:
 
 
 def _row(user: UserModel) -> dict[str, Any]:
-    return {"name": user.name, "created_unix_ns": user.created_unix_ns, "face_model": user.face_model} | (
-        user.quality.as_dict()
-    )
+    facts = {"name": user.name, "created_unix_ns": user.created_unix_ns, "face_model": user.face_model}
+    return facts | {"own_skin": user.skin_jpeg is not None} | user.quality.as_dict()
 
 
 def _adapted(store: UserStore, name: str) -> dict[str, Any] | None:
@@ -134,6 +133,7 @@ def _show(user: UserModel, adapted: dict[str, Any] | None, as_json: bool) -> str
         f"frames held back {quality.held_out_error_percent:.2f} %",
         "identity": f"{quality.distance_from_mean:.2f} standard deviations from the mean face",
         "camera": f"focal length {quality.focal_length_px:.0f} px" if quality.focal_length_px else "weak perspective",
+        "skin": "own" if user.skin_jpeg is not None else "the default one",
         "network": _network(adapted),
         "shown": ", ".join(quality.shown) or "nothing that was asked for",
         "advice": "; ".join(quality.advice) or "none: this is a good calibration",

@@ -52,7 +52,7 @@ def web(
         endpoint: Where the stream is published; it may come later, go and come back.
         source: Which of several cameras (rdr track front=0 left=1); endpoint is the first one's.
         avatar: Another avatar than the one that comes with the program (as in rdr preview).
-        user: The avatar has the face of this user (rdr calibrate).
+        user: The avatar has the face and the skin of this user (rdr calibrate).
         port: Of the page.
         bind: Address of this machine that is listened on; one that others reach makes the page ask for a token.
         token: That token, at least 16 characters; by default a new one is made and printed.

@@ -157,6 +157,11 @@ class Person:
         """(E,) -> (n, 3) vertices of the face model's landmark subset, model frame, cm."""
         return combine(*self._subset, alpha_exp)
 
+    @property
+    def skin_rgb(self) -> UInt8:
+        """(H, W, 3) texture of the skin, sRGB."""
+        return self._texture
+
     @cached_property
     def skin_color(self) -> Float32:
         """(3,) linear RGB of the cheeks."""

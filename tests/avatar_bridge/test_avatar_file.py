@@ -83,6 +83,10 @@ def test_npz_comes_back_exactly(npz: Path) -> None:
 def test_obj_folder_comes_back(tmp_path: Path) -> None:
     avatar = default_avatar()
     write_avatar_obj(tmp_path / "obj", avatar)
+    materials = (tmp_path / "obj" / "avatar.mtl").read_text()
+    for number, part in enumerate(avatar.parts):
+        named = f"map_Kd texture_{number}.png" in materials
+        assert named == (part.texture is not None) == (tmp_path / "obj" / f"texture_{number}.png").exists()
     loaded = load_avatar(tmp_path / "obj")
     jaw = np.eye(46, dtype=np.float32)[BLENDSHAPE_NAMES.index("JawOpen")]
     expected = np.concatenate([part.vertices(jaw) for part in avatar.parts])

@@ -64,7 +64,21 @@ def test_what_is_saved_is_what_was_in_use(
     np.testing.assert_array_equal(whole.alpha_id, online.user.alpha_id)
     np.testing.assert_allclose(whole.subset_neutral, online.user.subset_neutral, atol=1e-5)
     np.testing.assert_allclose(whole.mesh_neutral[model.topology.subset], whole.subset_neutral, atol=1e-3)
-    assert whole.quality == stranger.quality
+
+
+def test_the_report_is_of_the_face_in_use(
+    stranger: UserModel, somebody: Callable, model: DynamicExpressionModel
+) -> None:
+    known = replace(stranger.with_skin(np.zeros((8, 8, 3), np.uint8)), iris_rgb=(90, 60, 40))
+    online = OnlineIdentity(known, model)
+    assert online.whole().quality == stranger.quality, "nothing was learned yet"
+    for frame in turning(somebody(3), 600):
+        online.add(frame)
+    whole = online.whole()
+    assert whole.quality.frames == stranger.quality.frames + OnlineConfig().frames
+    assert whole.quality.error_percent < whole.quality.held_out_error_percent, "it came nearer than the calibration was"
+    assert whole.quality.distance_from_mean != stranger.quality.distance_from_mean
+    assert (whole.skin_jpeg, whole.iris_rgb) == (known.skin_jpeg, known.iris_rgb)
 
 
 def test_a_frame_costs_little(stranger: UserModel, somebody: Callable, model: DynamicExpressionModel) -> None:

@@ -39,6 +39,32 @@ def test_what_is_written_comes_back(anna: UserModel, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["anna.npz"]
 
 
+def test_a_skin_is_kept_and_one_of_before_has_none(anna: UserModel, content: bytes, tmp_path: Path) -> None:
+    skin = np.full((64, 64, 3), (180, 140, 120), np.uint8)
+    replace(anna.with_skin(skin), iris_rgb=(90, 60, 40)).save(tmp_path / "a.npz")
+    again = load_user_model(tmp_path / "a.npz")
+    kept = again.skin()
+    assert kept is not None
+    np.testing.assert_allclose(kept.astype(int), skin.astype(int), atol=3)
+    assert again.iris_rgb == (90, 60, 40)
+    (tmp_path / "before.npz").write_bytes(content)
+    before = load_user_model(tmp_path / "before.npz")
+    assert (before.skin(), before.iris_rgb) == (None, None)
+
+
+@pytest.mark.parametrize("skin", [b"", b"no picture"])
+def test_a_damaged_skin_is_refused_in_one_line(anna: UserModel, tmp_path: Path, skin: bytes) -> None:
+    replace(anna, skin_jpeg=skin).save(tmp_path / "a.npz")
+    with pytest.raises(UserModelError, match="the skin in the user model is no square picture; calibrate again"):
+        load_user_model(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("iris", [[1, 2], "blue", [1, 2, 300]])
+def test_a_wrong_colour_of_eyes_is_refused(content: bytes, tmp_path: Path, iris: object) -> None:
+    with pytest.raises(UserModelError):
+        load_user_model(with_about(content, tmp_path / "a.npz", iris_rgb=iris))
+
+
 def test_the_blendshapes_are_those_of_the_identity(anna: UserModel, model: DynamicExpressionModel) -> None:
     neutral, offsets = model.blendshapes(anna.alpha_id)
     np.testing.assert_allclose(anna.mesh_neutral, neutral, atol=1e-4)

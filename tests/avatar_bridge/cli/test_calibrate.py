@@ -42,8 +42,33 @@ def test_a_video_makes_a_user(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert said["frames"] >= 5
     assert said["error_percent"] < 3
     assert len(said["ranges"]) == 46
+    assert said["own_skin"]
     assert main(["users", "--folder", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("anna ")
+
+
+def test_without_a_skin(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = ["--folder", str(tmp_path)]
+    assert main(["calibrate", "--user", "ben", "--source", str(clip), "--camera", "weak", "--no-skin", *there]) == 0
+    assert main(["users", "show", "ben", *there]) == 0
+    assert "skin      the default one" in capsys.readouterr().out
+    assert UserStore(tmp_path).load("ben").skin() is None
+
+
+def test_the_avatar_wears_the_users_skin_wherever_it_goes(folder: Path, tmp_path: Path) -> None:
+    from avatar_bridge.avatar import load_skin
+    from avatar_bridge.user import user_avatar
+
+    skin = UserStore(folder).load("anna").skin()
+    assert skin is not None
+    assert (user_avatar(UserStore(folder).load("anna")).parts[0].texture == skin).all()
+    assert np.abs(skin.astype(int) - load_skin().astype(int)).mean() > 2
+    there = ["--folder", str(folder)]
+    assert main(["users", "export", "anna", str(tmp_path / "anna.npz"), *there]) == 0
+    other = ["--folder", str(tmp_path / "other")]
+    assert main(["users", "import", "eve", str(tmp_path / "anna.npz"), *other]) == 0
+    taken = UserStore(tmp_path / "other").load("eve").skin()
+    assert (taken == skin).all()
 
 
 def test_takes_frames_and_facts_carry_the_user(
