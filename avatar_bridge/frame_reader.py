@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
@@ -18,7 +18,6 @@ from avatar_bridge.messages import MAX_PIXELS, PROTOCOL_VERSION, FaceFrame
 from avatar_bridge.wire_checks import MAX_ANGLE_RAD, MAX_TIME_NS
 from rdr_core.face_model.blendshape_names import N_EXPRESSIONS
 from rdr_core.landmarks import N_LANDMARKS
-from rdr_core.types import Float32
 
 _UNIT: Final = 1e-6
 """A quaternion whose length is farther from 1 is put right, or refused, by the other way."""
@@ -73,32 +72,29 @@ def read_frame(payload: bytes) -> FaceFrame | None:
     upright = abs(math.hypot(*wire.quaternion) - 1) < _UNIT
     if wire.v != PROTOCOL_VERSION or not texts or not upright or (wire.tracked and not wire.scale_px_per_cm):
         return None
-    return FaceFrame.of_checked(_values(wire))
+    return _frame(wire)
 
 
-def _values(wire: _WireFrame) -> dict[str, Any]:
-    points = wire.landmarks_px
-    return {
-        "session": wire.session,
-        "seq": wire.seq,
-        "face_id": wire.face_id,
-        "capture_time_ns": wire.capture_time_ns,
-        "publish_time_ns": wire.publish_time_ns,
-        "source_size_px": wire.source_size_px,
-        "tracked": wire.tracked,
-        "confidence": float(np.float32(wire.confidence)),
-        "alpha_exp": _array(wire.alpha_exp),
-        "quaternion": _array(wire.quaternion),
-        "euler_rad": _array(wire.euler_rad),
-        "translation_px": _array(wire.translation_px),
-        "scale_px_per_cm": float(np.float32(wire.scale_px_per_cm)),
-        "landmarks_px": None if points is None else _array(list(chain.from_iterable(points))).reshape(-1, 2),
-        "user": wire.user,
-        "source_time_ns": wire.source_time_ns,
-    }
-
-
-def _array(numbers: list[float] | tuple[float, ...]) -> Float32:
-    array = np.array(numbers, np.float32)
-    array.setflags(write=False)
-    return array
+def _frame(wire: _WireFrame) -> FaceFrame:
+    points = () if wire.landmarks_px is None else chain.from_iterable(wire.landmarks_px)
+    head = (*wire.quaternion, *wire.euler_rad, *wire.translation_px, wire.confidence, wire.scale_px_per_cm)
+    numbers = np.array([*head, *wire.alpha_exp, *points], np.float32)  # one array costs less than five
+    numbers.setflags(write=False)
+    return FaceFrame.of_checked(
+        wire.session,
+        wire.seq,
+        wire.face_id,
+        wire.capture_time_ns,
+        wire.publish_time_ns,
+        wire.source_size_px,
+        wire.tracked,
+        float(numbers[10]),
+        numbers[12 : 12 + N_EXPRESSIONS],
+        numbers[:4],
+        numbers[4:7],
+        numbers[7:10],
+        float(numbers[11]),
+        None if wire.landmarks_px is None else numbers[12 + N_EXPRESSIONS :].reshape(N_LANDMARKS, 2),
+        wire.user,
+        wire.source_time_ns,
+    )
