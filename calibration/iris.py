@@ -1,6 +1,8 @@
-"""The colour of a person's eyes: the ring of the iris over the white beside it, so that the light does not count.
+"""The colour of a person's eyes, from how bright the iris is beside the white.
 
-Where the iris is, is known from the eyeballs and the gaze (`gaze.py`).
+Irises differ by one pigment, from brown over hazel to grey and blue, the less there is of it. A few pixels tell hue
+badly (the sky is seen in dark eyes), but brightness well. Where the iris is, is known from the eyeballs and the gaze
+(`gaze.py`).
 """
 
 from __future__ import annotations
@@ -24,14 +26,18 @@ from rdr_core.types import Float32
 Rgb = tuple[int, int, int]
 
 _RING_DEG: Final = (13.0, 19.0)
+_PUPIL_DEG: Final = (0.0, 6.0)
 _WHITE_DEG: Final = (30.0, 42.0)
-_WHITE_SRGB: Final = 182.0
-"""What the white of an eye has in even light."""
+_BRIGHTNESS: Final = (0.03, 0.1, 0.18)
+_COLORS: Final = ((66, 40, 22), (100, 95, 58), (96, 108, 114))
+"""Brown, hazel, grey blue, sRGB, and how bright such irises are in pictures, linear, of the white."""
 _LEAST_PX_PER_CM: Final = 7.0
 """An iris of fewer than eight pixels has no colour of its own."""
 _LEAST_FRAMES: Final = 4
 _LEAST_POINTS: Final = 12
 _LIDS_SHRUNK: Final = 0.85
+_VEIL: Final = 0.7
+"""A pupil is black: so much of what is seen there lies over the iris, too, as the sky does on dark eyes."""
 _GAMMA: Final = 2.2
 
 
@@ -39,37 +45,38 @@ def iris_color(model: DynamicExpressionModel, frames: Sequence[Observation], fit
     """Return the colour of a person's irises, sRGB; None where too little of them was seen."""
     eyes = eyeballs_of(model, fit.alpha_id)
     found = [
-        color
+        brightness
         for g, frame in enumerate(frames)
         if frame.picture is not None and fit.cameras[g].flat.scale_px_per_cm >= _LEAST_PX_PER_CM
-        for color in _colors(frame, frame.picture, fit.cameras[g].flat, eyes)
+        for brightness in _brightness(frame, frame.picture, fit.cameras[g].flat, eyes)
     ]
     if len(found) < _LEAST_FRAMES:
         return None
-    red, green, blue = (_WHITE_SRGB * np.clip(np.median(found, axis=0), 0, 1) ** (1 / _GAMMA)).round()
-    return int(red), int(green), int(blue)
+    red, green, blue = (round(float(np.interp(np.median(found), _BRIGHTNESS, c))) for c in zip(*_COLORS, strict=True))
+    return red, green, blue
 
 
-def _colors(frame: Observation, picture: FacePicture, camera: Camera, eyes: tuple[Eyeball, ...]) -> Iterator[Float32]:
-    """Yield for each eye that is open (3,) linear RGB of the iris over that of the white."""
+def _brightness(frame: Observation, picture: FacePicture, camera: Camera, eyes: tuple[Eyeball, ...]) -> Iterator[float]:
+    """Yield for each eye that is open how bright the iris is, linear, of the white."""
     square = picture.square
     points = square.points_to_crop(frame.landmarks_px)
     place = square.points_to_crop(np.asarray(camera.translation_px))
     near = replace(camera, translation_px=place, scale_px_per_cm=camera.scale_px_per_cm * square.scale)
     gaze = look(picture.image_bgr, near, points, frame.alpha_exp, eyes)
-    linear = (picture.image_bgr[..., ::-1].astype(np.float32) / 255) ** _GAMMA
+    linear = ((picture.image_bgr.astype(np.float32) / 255) ** _GAMMA).mean(axis=2)
     for eye in eyes:
         lids = points[EYE_LEFT if eye.side == "L" else EYE_RIGHT].astype(np.float32)
         center = lids[[0, 3]].mean(axis=0) + near.scale_px_per_cm * (near.rotation @ eye.from_corners_cm)[:2] * [1, -1]
         axis = near.rotation @ gaze_rotation(gaze, eye.side == "L")
         middle = lids.mean(axis=0)
         opening = middle + _LIDS_SHRUNK * (lids - middle)
-        iris, white = (
+        pupil, iris, white = (
             _seen(linear, center + near.scale_px_per_cm * eye.radius_cm * ring[:, :2] * [1, -1], opening)
-            for ring in (_ring(span, axis) for span in (_RING_DEG, _WHITE_DEG))
+            for ring in (_ring(span, axis) for span in (_PUPIL_DEG, _RING_DEG, _WHITE_DEG))
         )
-        if min(len(iris), len(white)) >= _LEAST_POINTS:
-            yield np.median(iris, axis=0) / np.maximum(np.quantile(white, 0.75, axis=0), 1e-3)
+        if min(len(pupil), len(iris), len(white)) >= _LEAST_POINTS:
+            veil = _VEIL * float(np.quantile(pupil, 0.25))
+            yield (float(np.median(iris)) - veil) / max(float(np.quantile(white, 0.75)) - veil, 1e-3)
 
 
 def _ring(span_deg: tuple[float, float], axis: Float32) -> Float32:
@@ -82,7 +89,7 @@ def _ring(span_deg: tuple[float, float], axis: Float32) -> Float32:
 
 
 def _seen(linear: Float32, at: Float32, opening: Float32) -> Float32:
-    """(m, 2) px in a picture -> colours of those between the lids, (6, 2) px."""
+    """(m, 2) px in a picture (H, W) -> values of those between the lids, (6, 2) px."""
     height, width = linear.shape[:2]
     inside = [
         (x, y)
