@@ -75,6 +75,7 @@ def receive(endpoint: str, idle_s: float) -> dict[str, Any]:
         "missed": stats.missed,
         "received_ms": percentiles(stream.latencies_ms),
         "in_hand_ms": percentiles(in_hand_ms),
+        "every_percent_ms": every_percent(stream.latencies_ms),
         "memory_mb": [memory[len(memory) // 5], memory[-1]],
     }
 
@@ -91,12 +92,22 @@ def receive_raw(endpoint: str, idle_s: float) -> dict[str, Any]:
     while socket.poll(1000 * idle_s):
         payload = socket.recv()
         received_ms.append((time.time_ns() - struct.unpack("<q", payload[:8])[0]) / 1e6)
-    return {"received_ms": percentiles(received_ms)}
+    return {"received_ms": percentiles(received_ms), "every_percent_ms": every_percent(received_ms)}
 
 
 def percentiles(values: array[float]) -> dict[str, float]:
     """Return what is read of latencies."""
     return {f"p{p}": round(float(np.percentile(values, p)), 3) for p in (50, 95, 99, 100)}
+
+
+def every_percent(values: array[float]) -> list[float]:
+    """Return the 0.5th, 1.5th to 99.5th percentile: what many receivers have together is made of these."""
+    return [round(float(value), 4) for value in np.percentile(values, np.arange(0.5, 100))]
+
+
+def together(receivers: list[dict[str, Any]]) -> dict[str, float]:
+    """Take `every_percent_ms` out of the receivers' results; return the percentiles of all their frames."""
+    return percentiles(array("f", [ms for one in receivers for ms in one.pop("every_percent_ms")]))
 
 
 def run_raw(seconds: float, rate_hz: float, receivers: int) -> dict[str, Any]:
@@ -118,7 +129,7 @@ def run_raw(seconds: float, rate_hz: float, receivers: int) -> dict[str, Any]:
     results = _results(readers)
     socket.close(linger=0)
     context.term()
-    return {"receivers": results}
+    return {"received_ms": together(results), "receivers": results}
 
 
 def _start(count: int, *arguments: str) -> list[subprocess.Popen[str]]:
@@ -147,7 +158,8 @@ def run(seconds: float, rate_hz: float, receivers: int, freeze: bool) -> dict[st
         "send_p99_ms": float(np.percentile(sending_ms, 99)),
         "sender_memory_mb": [memory[len(memory) // 5], memory[-1]],
         "frozen": "receiver 0, from 30 to 60 % of the time" if freeze else "none",
-        "receivers": results,
+        "received_ms": together(results[freeze:]),
+        "receivers": [{name: value for name, value in one.items() if name != "every_percent_ms"} for one in results],
     }
 
 
