@@ -3,7 +3,7 @@
 The network reads gaze from the whole face at a size at which an iris is a few pixels, and mostly guesses to the side.
 With the user's own face the eyeballs are known, so that each direction says which pixels between the lids are dark.
 
-D: directions tried.  Q: points of the picture that are looked at, per eye.  E: expressions (46).
+P, Y: pitches and yaws tried.  D: both together.  Q: points of the picture that are looked at, per eye.  E: expressions.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _INDEPENDENT: Final = 0.25
 """Pixels of a lid's opening tell as much as so many times as many independent ones."""
 _SPREAD_DEG: Final = (12.0, 3.5)
 """The prior: how far people look to the side, and how far off the network's up and down is."""
+_APART_DEG: Final = (3.0, 20.0)
+_CROSSED: Final = 0.03
+"""How far the yaws of the two eyes differ: little, and in this share of frames much."""
 _SACCADE: Final = 0.5
 _SLOWEST: Final = 0.25
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
@@ -68,7 +71,7 @@ class Eyeball:
 
 
 def eyeballs_of(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[Eyeball, ...]:
-    """Return a person's eyeballs; none where the face model has none."""
+    """Return a person's two eyeballs; none where the face model has none."""
     if model.accessories is None:
         return ()
     inner, _ = model.accessories.tensor.contract_identity(alpha_id)
@@ -79,7 +82,7 @@ def eyeballs_of(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[Eyeba
         side = "L" if center[0] > 0 else "R"
         corners = landmarks[_EYES[side][[0, 3]]].mean(axis=0)
         found.append(Eyeball(side, center, radius, center - corners))
-    return tuple(found)
+    return tuple(found) if {eye.side for eye in found} == set("LR") else ()
 
 
 def look(
@@ -103,20 +106,15 @@ def look(
         before: (E,) of the last frame: behind closed lids the eyes stay where they were; None: as up or down as the
             network says, straight ahead to the sides.
     """
-    directions, angles_deg = _directions()
     begins, ends = _LIDS_HIDE if before is None else _LIDS_HOLD
     hidden = float(np.clip((closed - begins) / (ends - begins), 0, 1))
-    told = np.mean([_pitch_deg(alpha_exp, eye.side) for eye in eyes])  # lids follow the gaze: the network sees them
-    expected = np.array([0.0, told + _PITCH_BIAS_DEG])
-    log = -(((angles_deg - expected) / _SPREAD_DEG) ** 2).sum(axis=1) / 2
     seen = 1 - hidden if before is None else 1.0
-    for eye in eyes:
-        log = log + seen * _likelihood(image_bgr, camera, points_px, eye, directions)
-    share = np.exp(log - log.max())
-    found = (share / share.sum()) @ angles_deg - [0.0, _PITCH_BIAS_DEG]
+    logs = [seen * _likelihood(image_bgr, camera, points_px, eye) for eye in eyes]
+    yaws_deg, pitch_deg = _together(logs, float(np.mean([_pitch_deg(alpha_exp, eye.side) for eye in eyes])))
+    pitch_deg -= seen * _PITCH_BIAS_DEG
     result = np.array(alpha_exp, np.float64)
-    for eye in eyes:  # both eyes turn alike: a squint inwards is smaller than what can be seen
-        columns, now = _COLUMNS[eye.side], _coefficients(found, eye.side)
+    for eye, yaw_deg in zip(eyes, yaws_deg, strict=True):
+        columns, now = _COLUMNS[eye.side], _coefficients(yaw_deg, pitch_deg, eye.side)
         if before is None:
             result[columns] = now
             continue
@@ -126,9 +124,27 @@ def look(
     return result
 
 
-def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball, directions: Float32) -> Float32:
-    """(D,) logarithm of how well an iris on this eyeball, looking that way, explains what is between the lids."""
-    grid = _grid()
+def _together(logs: list[Float32], expected_pitch_deg: float) -> tuple[list[float], float]:
+    """Yaw of each of two eyes and the pitch of both, degrees, of what each says, (P, Y).
+
+    Eyes turn alike as a rule, and what one does not see the other does; some people cross them.
+    """
+    spread_yaw, spread_pitch = _SPREAD_DEG
+    middle, apart = (_YAWS_DEG[:, None] + _YAWS_DEG) / 2, _YAWS_DEG[:, None] - _YAWS_DEG
+    parallel, crossed = (np.exp(-((apart / spread) ** 2) / 2) / spread for spread in _APART_DEG)
+    pairs = np.log((1 - _CROSSED) * parallel + _CROSSED * crossed) - (middle / spread_yaw) ** 2 / 2
+    pitches = -(((_PITCHES_DEG - expected_pitch_deg) / spread_pitch) ** 2) / 2
+    first, second = logs
+    log = pitches[:, None, None] + pairs + first[:, :, None] + second[:, None, :]
+    share = np.exp(log - log.max())
+    share /= share.sum()
+    yaws = [float(share.sum(axis=axes) @ _YAWS_DEG) for axes in ((0, 2), (0, 1))]
+    return yaws, float(share.sum(axis=(1, 2)) @ _PITCHES_DEG)
+
+
+def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball) -> Float32:
+    """(P, Y) logarithm of how well an iris on this eyeball, looking that way, explains what is between the lids."""
+    grid, directions, shape = _grid(), _directions(), (len(_PITCHES_DEG), len(_YAWS_DEG))
     turn = camera.rotation
     lids = points[_EYES[eye.side]].astype(np.float64)
     scale = camera.scale_px_per_cm
@@ -139,11 +155,11 @@ def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball, dir
     ball = 1 - (grid**2).sum(axis=1) / eye.radius_cm**2
     use = inside & (ball > 0.02)
     if use.sum() < 12:
-        return np.zeros(len(directions))
+        return np.zeros(shape)
     x, y = np.ascontiguousarray(at[use].T)[:, None]
     seen = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     surface = np.concatenate([grid[use] / eye.radius_cm, np.sqrt(ball[use])[:, None]], axis=1)
-    return _likeness(seen.astype(np.float64).mean(axis=1), surface @ (turn @ directions.T))
+    return _likeness(seen.astype(np.float64).mean(axis=1), surface @ (turn @ directions.T)).reshape(shape)
 
 
 def _likeness(gray: Float32, cosine: Float32) -> Float32:
@@ -175,11 +191,10 @@ def _grid() -> Float32:
 
 
 @lru_cache(maxsize=1)
-def _directions() -> tuple[Float32, Float32]:
-    """(D, 3) unit vectors in the head's frame, and (D, 2) yaw and pitch, degrees, of each."""
+def _directions() -> Float32:
+    """(P Y, 3) unit vectors in the head's frame."""
     angles = np.stack(np.meshgrid(_YAWS_DEG, _PITCHES_DEG), axis=-1).reshape(-1, 2)
-    turns = [matrix_from_euler(np.radians([pitch, yaw, 0.0]))[:, 2] for yaw, pitch in angles]
-    return np.stack(turns), angles
+    return np.stack([matrix_from_euler(np.radians([pitch, yaw, 0.0]))[:, 2] for yaw, pitch in angles])
 
 
 def _pitch_deg(alpha_exp: Float32, side: str) -> float:
@@ -188,8 +203,8 @@ def _pitch_deg(alpha_exp: Float32, side: str) -> float:
     return GAZE_DEG["up"] * up - GAZE_DEG["down"] * down
 
 
-def _coefficients(gaze_deg: Float32, side: str) -> Float32:
+def _coefficients(yaw_deg: float, pitch_deg: float, side: str) -> Float32:
     """Up, Down, In, Out of an eye."""
-    outward = gaze_deg[0] / GAZE_DEG["side"] * (1 if side == "L" else -1)
-    up, down = gaze_deg[1] / GAZE_DEG["up"], -gaze_deg[1] / GAZE_DEG["down"]
+    outward = yaw_deg / GAZE_DEG["side"] * (1 if side == "L" else -1)
+    up, down = pitch_deg / GAZE_DEG["up"], -pitch_deg / GAZE_DEG["down"]
     return np.clip([up, down, -outward, outward], 0, 1)

@@ -22,14 +22,17 @@ def value(alpha_exp: Float32, name: str) -> float:
     return float(alpha_exp[BLENDSHAPE_NAMES.index(name)])
 
 
-def drawn(model: DynamicExpressionModel, yaw_deg: float, pitch_deg: float, camera: Camera) -> tuple[UInt8, Float32]:
-    """Return a picture of two eyes that look somewhere, and landmarks."""
+def drawn(
+    model: DynamicExpressionModel, yaw_deg: float, pitch_deg: float, camera: Camera, crossed_deg: float = 0
+) -> tuple[UInt8, Float32]:
+    """Return a picture of two eyes that look somewhere, each so far inwards beside, and landmarks."""
     picture = np.full((480, 640, 3), 150, np.uint8)
     points = camera.project(model.face()[model.topology.landmarks])
     head = matrix_from_euler(camera.euler_rad)
-    gaze = head @ matrix_from_euler(np.radians([pitch_deg, yaw_deg, 0.0]))[:, 2]
     eyes = sorted(eyeballs_of(model, model.identity_mean), key=lambda eye: eye.side)
     for eye, corners in zip(eyes, ((42, 48), (36, 42)), strict=True):
+        inwards = crossed_deg * (-1 if eye.side == "L" else 1)
+        gaze = head @ matrix_from_euler(np.radians([pitch_deg, yaw_deg + inwards, 0.0]))[:, 2]
         lids = points[slice(*corners)]
         cv2.fillPoly(picture, [lids.round().astype(np.int32)], (235, 235, 235))
         middle = lids[[0, 3]].mean(axis=0) + SCALE * (head @ eye.from_corners_cm)[:2] * [1, -1]
@@ -57,10 +60,38 @@ def test_the_direction_comes_back(model: DynamicExpressionModel, yaw_deg: float,
     camera = Camera(np.radians(np.array(turn_deg, float)), CENTER, SCALE)
     picture, points = drawn(model, yaw_deg, 0, camera)
     seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
-    left = value(seen, "EyeLookOut_L") - value(seen, "EyeLookIn_L")
-    right = value(seen, "EyeLookIn_R") - value(seen, "EyeLookOut_R")
-    assert left == pytest.approx(right, abs=1e-6)
-    assert 35 * left == pytest.approx(yaw_deg, abs=9)
+    assert 35 * (value(seen, "EyeLookOut_L") - value(seen, "EyeLookIn_L")) == pytest.approx(yaw_deg, abs=9)
+    assert 35 * (value(seen, "EyeLookIn_R") - value(seen, "EyeLookOut_R")) == pytest.approx(yaw_deg, abs=9)
+
+
+@pytest.mark.parametrize("crossed_deg", [16, 24])
+def test_crossed_eyes_are_crossed(model: DynamicExpressionModel, crossed_deg: float) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    picture, points = drawn(model, 0, 0, camera, crossed_deg)
+    seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
+    for side in "LR":
+        assert 35 * value(seen, f"EyeLookIn_{side}") == pytest.approx(crossed_deg, abs=9)
+        assert value(seen, f"EyeLookOut_{side}") == 0
+
+
+def test_an_eye_that_is_hidden_goes_with_the_other(model: DynamicExpressionModel) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    picture, points = drawn(model, 20, 0, camera)
+    picture[:, :320] = 150  # the right one, as behind hair
+    seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
+    assert 35 * value(seen, "EyeLookOut_L") == pytest.approx(20, abs=9)
+    assert 35 * value(seen, "EyeLookIn_R") == pytest.approx(20, abs=9)
+
+
+def test_behind_closed_lids_the_network_tells_up_and_down(model: DynamicExpressionModel) -> None:
+    camera = Camera(np.zeros(3), CENTER, SCALE)
+    picture, points = drawn(model, 25, 0, camera)
+    says = np.zeros(46, np.float32)
+    says[[BLENDSHAPE_NAMES.index(f"EyeLookDown_{side}") for side in "LR"]] = 0.5
+    seen = look(picture, camera, points, says, eyeballs_of(model, model.identity_mean), closed=1.0)
+    for side in "LR":
+        assert value(seen, f"EyeLookDown_{side}") == pytest.approx(0.5, abs=0.06)
+        assert value(seen, f"EyeLookIn_{side}") + value(seen, f"EyeLookOut_{side}") < 0.02
 
 
 def test_twice_the_same_is_the_same(model: DynamicExpressionModel) -> None:
