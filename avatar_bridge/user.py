@@ -1,4 +1,4 @@
-"""The user whose face is tracked."""
+"""The user whose face is tracked, or anybody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from avatar_bridge.errors import BridgeError
 from calibration.store import UserStore
@@ -23,8 +23,15 @@ _IRIS_SHADES: Final = (1.2, 0.75)
 """Of an iris about the pupil and at its rim, over its usual colour."""
 
 
-def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False) -> Predictor:
-    """Return the network with a user's face taken for known; as it is without a user. `online`: refine it meanwhile.
+Gaze = Literal["network", "picture"]
+"""Where gaze comes from without a user: what the network says, or what is read in the picture."""
+
+
+def of_user(
+    predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False, gaze: Gaze = "network"
+) -> Predictor:
+    """Return the network with a user's face taken for known, which has its gaze read from the picture; without a user
+    the network, with gaze as told. `online`: refine the face meanwhile.
 
     Raises:
         BridgeError: several faces cannot all be this user's.
@@ -33,7 +40,7 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: 
     if user is None:
         if online:
             raise BridgeError("--online refines a user's face: say whose with --user")
-        return predictor
+        return _reading_gaze(predictor) if gaze == "picture" else predictor
     if max_faces != 1:
         raise BridgeError(
             f"--user {user} is one person, but {max_faces} faces would be followed: leave out --max-faces"
@@ -44,6 +51,13 @@ def of_user(predictor: Predictor, user: str | None, max_faces: int = 1, online: 
 
     model, known = default_face_model(), UserStore().load(user)
     return UserPredictor(predictor, UserFace(known, model), OnlineIdentity(known, model) if online else None)
+
+
+def _reading_gaze(predictor: Predictor) -> Predictor:
+    from calibration.gaze_reading import GazePredictor
+    from rdr_core.face_model.dynamic_expression_model import default_face_model
+
+    return GazePredictor(predictor, default_face_model())
 
 
 def network_of_user(user: str | None, preset: str, weights: Path | None, adapted: bool = False) -> Path | None:

@@ -54,6 +54,9 @@ _COLUMNS: Final = {
 }
 GAZE_SHAPES: Final = np.array([name.startswith("EyeLook") for name in BLENDSHAPE_NAMES])
 """(E,) which expressions are gaze."""
+_LIDS: Final = np.array([name.startswith("EyeClose") for name in BLENDSHAPE_NAMES])
+_BLINKING: Final = 6.0
+"""A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
 _EYES: Final = {"L": EYE_LEFT, "R": EYE_RIGHT}
 
 
@@ -85,6 +88,14 @@ def eyeballs_of(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[Eyeba
     return tuple(found) if {eye.side for eye in found} == set("LR") else ()
 
 
+def shut(alpha_exp: Float32, before: Float32 | None) -> float:
+    """How far the lids hide the eyes, 0 and up, by (E,) coefficients of now and, where known, of the frame before."""
+    closed = float(alpha_exp[_LIDS].mean())
+    if before is not None:  # lids on their way hide more than their place says
+        closed += _BLINKING * abs(closed - float(before[_LIDS].mean()))
+    return closed
+
+
 def look(
     image_bgr: UInt8,
     camera: Camera,
@@ -102,7 +113,7 @@ def look(
         points_px: (68, 2) landmarks S.
         alpha_exp: (E,) what the network says: of gaze to the side nothing, of up and down something.
         eyes: of the person.
-        closed: how far the lids are, 0..1.
+        closed: how far the lids hide the eyes, as `shut` says.
         before: (E,) of the last frame: behind closed lids the eyes stay where they were; None: as up or down as the
             network says, straight ahead to the sides.
     """
@@ -159,7 +170,8 @@ def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball) -> 
     x, y = np.ascontiguousarray(at[use].T)[:, None]
     seen = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     surface = np.concatenate([grid[use] / eye.radius_cm, np.sqrt(ball[use])[:, None]], axis=1)
-    return _likeness(seen.astype(np.float64).mean(axis=1), surface @ (turn @ directions.T)).reshape(shape)
+    cosine = surface.astype(np.float32) @ (turn @ directions.T).astype(np.float32)
+    return _likeness(seen.astype(np.float32).mean(axis=1), cosine).reshape(shape)
 
 
 def _likeness(gray: Float32, cosine: Float32) -> Float32:
@@ -168,7 +180,8 @@ def _likeness(gray: Float32, cosine: Float32) -> Float32:
     Pupil, iris and white are three levels; brightness and contrast are free, as long as the pupil is the darkest.
     """
     pupil, iris = np.cos(np.radians([_PUPIL_DEG, _IRIS_DEG]))
-    drawn = np.where(cosine > pupil, 0.0, np.where(cosine > iris, _IRIS_BRIGHTNESS, 1.0))
+    white = (cosine <= iris).astype(np.float32)
+    drawn = _IRIS_BRIGHTNESS * ((cosine <= pupil) + white) + (1 - 2 * _IRIS_BRIGHTNESS) * white
     drawn -= drawn.mean(axis=0)
     gray = gray - gray.mean()
     alike = np.maximum(gray @ drawn, 0) ** 2 / np.maximum((drawn**2).sum(axis=0) * (gray @ gray), 1e-9)

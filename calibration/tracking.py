@@ -12,14 +12,13 @@ from typing import Final, Protocol
 import numpy as np
 
 from calibration.camera import NearCamera
-from calibration.gaze import GAZE_SHAPES, eyeballs_of, look
+from calibration.gaze import GAZE_SHAPES, eyeballs_of, look, shut
 from calibration.identity import IdentityConfig
 from calibration.joint import N_POSE, FrameEquations, moved, pose_rows, solve_together
 from calibration.observation import observe
 from calibration.online import OnlineIdentity
 from calibration.user_model import UserModel
 from rdr_core.data.crop import Crop
-from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import LandmarkVertices, landmarks_on_outline
 from rdr_core.fitting.pose import Camera
@@ -29,8 +28,6 @@ EXPRESSION_STD: Final = 0.07
 """How far the network's coefficients are trusted to be off: the pull of the landmarks is as strong as this is large.
 Chosen on rendered people (benchmarks/calibration.py): more makes errors of landmarks into expressions."""
 
-_BLINKING: Final = 6.0
-"""A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
 _AT_ONCE: Final = 0.15
 _SLOWEST: Final = 0.5
 """A step of the one is taken at once; of a small one, most of which is noise, this share a frame."""
@@ -40,7 +37,6 @@ _STEPS: Final = 2
 _NEAREST_CM: Final = 35.0
 """Another camera than the calibrated one must not make a face that is nearer."""
 _FRAME_NS: Final = 40_000_000
-_LIDS: Final = np.array([name.startswith("EyeClose") for name in BLENDSHAPE_NAMES])
 
 
 class Predictor(Protocol):
@@ -163,9 +159,7 @@ class UserFace:
     ) -> Float32:
         if image_bgr is None or not self._eyes:
             return alpha_exp
-        closed = float(alpha_exp[_LIDS].mean())
-        if before is not None:  # lids on their way hide more than their place says
-            closed += _BLINKING * abs(closed - float(before[_LIDS].mean()))
+        closed = shut(alpha_exp, before)
         # by the network's rotation: the fitted one makes up for what is wrong with the identity, and gaze would pay
         said = replace(camera, euler_rad=np.asarray(prediction.pose.euler_rad, np.float64))
         seen = look(image_bgr, said, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)

@@ -54,7 +54,7 @@ _MOST_SHOWN: Final = 50
 """Of more videos the table shows only those with which something is wrong."""
 _MOST_NAMED: Final = 20
 _UNDERSTOOD: Final = frozenset(
-    ("sources", "offline", "smoothing", "user", "adapted", "max_faces", "fast")
+    ("sources", "offline", "smoothing", "user", "adapted", "gaze", "max_faces", "fast")
     + ("preset", "weights", "threads", "precision", "device")
 )
 
@@ -74,7 +74,7 @@ def track_offline(given: Mapping[str, Any], command: Callable[..., None]) -> Non
     options: OfflineOptions = given["offline"]
     own = {
         name: given[name]
-        for name in ("preset", "weights", "smoothing", "user", "max_faces", "threads", "precision", "device")
+        for name in ("preset", "weights", "smoothing", "user", "gaze", "max_faces", "threads", "precision", "device")
     }
     own["weights"] = network_of_user(own["user"], own["preset"], own["weights"], given["adapted"])
     config = OfflineConfig(**own, sound=options.sound, overlays=options.overlays)

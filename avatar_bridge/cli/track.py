@@ -39,6 +39,7 @@ def track(
     user: str | None = None,
     online: bool = False,
     adapted: bool = False,
+    gaze: Literal["network", "picture"] = "network",
     max_faces: int = 1,
     fast: bool = False,
     seconds: float | None = None,
@@ -58,6 +59,7 @@ def track(
         rdr track 0 --smoothing strong,eyes=light
         rdr track 0 --user anna
         rdr track 0 --user anna --online
+        rdr track 0 --gaze picture
         rdr track front=0 left=1
         rdr track shoot/ --offline --out shoot_takes
 
@@ -77,6 +79,8 @@ def track(
         user: Whose face it is, as calibrated with rdr calibrate: their own shape, face at rest and range.
         online: With --user: refine the user's face meanwhile, and keep that at the end.
         adapted: With --user: use the network that rdr adapt fitted to this person, where there is one.
+        gaze: What tells where the eyes look: the network, which sees little of it, or the picture, in which the iris is
+            searched for, a fifth more time a face. With --user it is always the picture.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.
         seconds: Stop after this long.
@@ -117,7 +121,7 @@ def track(
     name, source = source_of(sources[0])
     smooth = SmoothingConfig.of(smoothing)
     weights = network_of_user(user, preset, weights, adapted)
-    predictor = of_user(load_predictor(preset, weights, threads, precision, device), user, max_faces, online)
+    predictor = of_user(load_predictor(preset, weights, threads, precision, device), user, max_faces, online, gaze)
     tracker = FaceTracker(predictor, FaceDetector(threads), TrackerConfig(max_faces=max_faces))
     drawn: LiveVideo | None = None
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from avatar_bridge.config import SmoothingConfig
-from avatar_bridge.user import user_sha256
+from avatar_bridge.user import Gaze, user_sha256
 from rdr_core import __version__
 from rdr_core.inference.precision import Precision
 from rdr_core.inference.tracker import TrackerConfig
@@ -28,6 +28,8 @@ class OfflineConfig:
     """As `SmoothingConfig.of` takes it."""
     user: str | None = None
     """Whose face it is, as calibrated; None: anybody's."""
+    gaze: Gaze = "network"
+    """Where it comes from without a user."""
     max_faces: int = 1
     """How many faces are followed."""
     sound: bool = True
@@ -66,6 +68,7 @@ class OfflineConfig:
             "precision": self.precision,
             "device": self.device,
             "user": None if self.user is None else user_sha256(self.user),
+            "gaze": self.gaze,
             "max_faces": self.max_faces,
             "sound": self.sound,
             "overlays": self.overlays,

@@ -206,7 +206,8 @@ def _said(error: Exception, task: VideoTask) -> str:
 def _network(config: OfflineConfig) -> tuple[Predictor, Detector]:
     """Load what every video of a process needs once."""
     predictor = load_predictor(config.preset, config.weights, config.threads, config.precision, config.device)
-    return of_user(predictor, config.user, config.max_faces), FaceDetector(config.threads)
+    known = of_user(predictor, config.user, config.max_faces, gaze=config.gaze)
+    return known, FaceDetector(config.threads)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,9 +11,9 @@ from calibration.gaze import GAZE_SHAPES, eyeballs_of, look
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.fitting.pose import Camera
-from rdr_core.geometry.rotation import matrix_from_euler
 from rdr_core.types import Float32, UInt8
 
+DrawEyes = Callable[..., tuple[UInt8, Float32]]
 SCALE = 30.0
 CENTER = np.array([320.0, 240.0])
 NOBODY_SAYS = np.zeros(46, np.float32)
@@ -20,30 +21,6 @@ NOBODY_SAYS = np.zeros(46, np.float32)
 
 def value(alpha_exp: Float32, name: str) -> float:
     return float(alpha_exp[BLENDSHAPE_NAMES.index(name)])
-
-
-def drawn(
-    model: DynamicExpressionModel, yaw_deg: float, pitch_deg: float, camera: Camera, crossed_deg: float = 0
-) -> tuple[UInt8, Float32]:
-    """Return a picture of two eyes that look somewhere, each so far inwards beside, and landmarks."""
-    picture = np.full((480, 640, 3), 150, np.uint8)
-    points = camera.project(model.face()[model.topology.landmarks])
-    head = matrix_from_euler(camera.euler_rad)
-    eyes = sorted(eyeballs_of(model, model.identity_mean), key=lambda eye: eye.side)
-    for eye, corners in zip(eyes, ((42, 48), (36, 42)), strict=True):
-        inwards = crossed_deg * (-1 if eye.side == "L" else 1)
-        gaze = head @ matrix_from_euler(np.radians([pitch_deg, yaw_deg + inwards, 0.0]))[:, 2]
-        lids = points[slice(*corners)]
-        cv2.fillPoly(picture, [lids.round().astype(np.int32)], (235, 235, 235))
-        middle = lids[[0, 3]].mean(axis=0) + SCALE * (head @ eye.from_corners_cm)[:2] * [1, -1]
-        iris = middle + SCALE * eye.radius_cm * 0.95 * gaze[:2] * [1, -1]
-        within = np.zeros(picture.shape[:2], np.uint8)
-        cv2.fillPoly(within, [lids.round().astype(np.int32)], 1)
-        rings = picture.copy()
-        for radius, gray in ((0.39, 110), (0.16, 10)):
-            cv2.circle(rings, iris.round().astype(int).tolist(), round(SCALE * radius * eye.radius_cm), (gray,) * 3, -1)
-        picture[within > 0] = rings[within > 0]
-    return picture, points
 
 
 def test_a_person_has_two_eyes(model: DynamicExpressionModel) -> None:
@@ -56,36 +33,38 @@ def test_a_person_has_two_eyes(model: DynamicExpressionModel) -> None:
 
 @pytest.mark.parametrize("turn_deg", [(0, 0, 0), (5, 18, 8)])
 @pytest.mark.parametrize("yaw_deg", [-20, 0, 20])
-def test_the_direction_comes_back(model: DynamicExpressionModel, yaw_deg: float, turn_deg: tuple) -> None:
+def test_the_direction_comes_back(
+    model: DynamicExpressionModel, yaw_deg: float, turn_deg: tuple, draw_eyes: DrawEyes
+) -> None:
     camera = Camera(np.radians(np.array(turn_deg, float)), CENTER, SCALE)
-    picture, points = drawn(model, yaw_deg, 0, camera)
+    picture, points = draw_eyes(model, yaw_deg, 0, camera)
     seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
     assert 35 * (value(seen, "EyeLookOut_L") - value(seen, "EyeLookIn_L")) == pytest.approx(yaw_deg, abs=9)
     assert 35 * (value(seen, "EyeLookIn_R") - value(seen, "EyeLookOut_R")) == pytest.approx(yaw_deg, abs=9)
 
 
 @pytest.mark.parametrize("crossed_deg", [16, 24])
-def test_crossed_eyes_are_crossed(model: DynamicExpressionModel, crossed_deg: float) -> None:
+def test_crossed_eyes_are_crossed(model: DynamicExpressionModel, crossed_deg: float, draw_eyes: DrawEyes) -> None:
     camera = Camera(np.zeros(3), CENTER, SCALE)
-    picture, points = drawn(model, 0, 0, camera, crossed_deg)
+    picture, points = draw_eyes(model, 0, 0, camera, crossed_deg)
     seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
     for side in "LR":
         assert 35 * value(seen, f"EyeLookIn_{side}") == pytest.approx(crossed_deg, abs=9)
         assert value(seen, f"EyeLookOut_{side}") == 0
 
 
-def test_an_eye_that_is_hidden_goes_with_the_other(model: DynamicExpressionModel) -> None:
+def test_an_eye_that_is_hidden_goes_with_the_other(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
     camera = Camera(np.zeros(3), CENTER, SCALE)
-    picture, points = drawn(model, 20, 0, camera)
+    picture, points = draw_eyes(model, 20, 0, camera)
     picture[:, :320] = 150  # the right one, as behind hair
     seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean))
     assert 35 * value(seen, "EyeLookOut_L") == pytest.approx(20, abs=9)
     assert 35 * value(seen, "EyeLookIn_R") == pytest.approx(20, abs=9)
 
 
-def test_behind_closed_lids_the_network_tells_up_and_down(model: DynamicExpressionModel) -> None:
+def test_behind_closed_lids_the_network_tells_up_and_down(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
     camera = Camera(np.zeros(3), CENTER, SCALE)
-    picture, points = drawn(model, 25, 0, camera)
+    picture, points = draw_eyes(model, 25, 0, camera)
     says = np.zeros(46, np.float32)
     says[[BLENDSHAPE_NAMES.index(f"EyeLookDown_{side}") for side in "LR"]] = 0.5
     seen = look(picture, camera, points, says, eyeballs_of(model, model.identity_mean), closed=1.0)
@@ -94,17 +73,17 @@ def test_behind_closed_lids_the_network_tells_up_and_down(model: DynamicExpressi
         assert value(seen, f"EyeLookIn_{side}") + value(seen, f"EyeLookOut_{side}") < 0.02
 
 
-def test_twice_the_same_is_the_same(model: DynamicExpressionModel) -> None:
+def test_twice_the_same_is_the_same(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
     camera = Camera(np.zeros(3), CENTER, SCALE)
-    picture, points = drawn(model, 15, 0, camera)
+    picture, points = draw_eyes(model, 15, 0, camera)
     eyes = eyeballs_of(model, model.identity_mean)
     first = look(picture, camera, points, NOBODY_SAYS, eyes)
     np.testing.assert_array_equal(first, look(picture.copy(), camera, points, NOBODY_SAYS, eyes))
 
 
-def test_closed_lids_hold_the_gaze(model: DynamicExpressionModel) -> None:
+def test_closed_lids_hold_the_gaze(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
     camera = Camera(np.zeros(3), CENTER, SCALE)
-    picture, points = drawn(model, 20, 0, camera)
+    picture, points = draw_eyes(model, 20, 0, camera)
     before = np.where(GAZE_SHAPES, 0.3, 0.0)
     seen = look(picture, camera, points, NOBODY_SAYS, eyeballs_of(model, model.identity_mean), 1.0, before)
     np.testing.assert_allclose(seen[GAZE_SHAPES], 0.3)
