@@ -54,8 +54,8 @@ def of_user(
 
 
 def _reading_gaze(predictor: Predictor) -> Predictor:
-    from calibration.gaze_reading import GazePredictor
     from rdr_core.face_model.dynamic_expression_model import default_face_model
+    from rdr_core.inference.gaze_reading import GazePredictor
 
     return GazePredictor(predictor, default_face_model())
 

@@ -14,12 +14,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from calibration.gaze import Eyeball, eyeballs_of, look
 from calibration.identity import PersonFit
 from calibration.observation import FacePicture, Observation
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.eyes import gaze_rotation
 from rdr_core.fitting.pose import Camera
+from rdr_core.inference.gaze import Eyeball, eyeballs_of, look
 from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT
 from rdr_core.types import Float32
 

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 import numpy as np
 
 from calibration.camera import NearCamera
-from calibration.gaze import GAZE_SHAPES, eyeballs_of, look, shut
 from calibration.identity import IdentityConfig
 from calibration.joint import N_POSE, FrameEquations, moved, pose_rows, solve_together
 from calibration.observation import observe
@@ -22,6 +21,7 @@ from rdr_core.data.crop import Crop
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import LandmarkVertices, landmarks_on_outline
 from rdr_core.fitting.pose import Camera
+from rdr_core.inference.gaze import GAZE_SHAPES, eyeballs_of, look, shut
 from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 EXPRESSION_STD: Final = 0.07

@@ -48,7 +48,7 @@ def finished(process: subprocess.Popen[str]) -> str:
 
 
 def test_gaze_from_the_picture_changes_gaze_alone(rdr: Rdr, clip: Path, tmp_path: Path) -> None:
-    from calibration.gaze import GAZE_SHAPES
+    from rdr_core.inference.gaze import GAZE_SHAPES
 
     takes = [tmp_path / f"{gaze}.mcap" for gaze in ("network", "picture")]
     for take in takes:

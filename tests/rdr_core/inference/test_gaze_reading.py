@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from calibration.gaze import GAZE_SHAPES
-from calibration.gaze_reading import GazePredictor
 from rdr_core.data.crop import Crop
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.fitting.pose import Camera
+from rdr_core.inference.gaze import GAZE_SHAPES
+from rdr_core.inference.gaze_reading import GazePredictor
 from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 DrawEyes = Callable[..., tuple[UInt8, Float32]]
@@ -47,19 +47,19 @@ def yaw_deg(prediction: FacePrediction) -> float:
 
 
 @pytest.mark.parametrize("drawn_deg", [-20, 20])
-def test_gaze_alone_is_read(model: DynamicExpressionModel, draw_eyes: DrawEyes, drawn_deg: float) -> None:
-    picture, points = draw_eyes(model, drawn_deg, 0, CAMERA)
+def test_gaze_alone_is_read(face_model: DynamicExpressionModel, draw_eyes: DrawEyes, drawn_deg: float) -> None:
+    picture, points = draw_eyes(face_model, drawn_deg, 0, CAMERA)
     said = face(points, closed=0.02)
-    (read,) = GazePredictor(Says([said]), model).predict(picture, [CROP])
+    (read,) = GazePredictor(Says([said]), face_model).predict(picture, [CROP])
     assert yaw_deg(read) == pytest.approx(drawn_deg, abs=9)
     np.testing.assert_array_equal(read.alpha_exp[~GAZE_SHAPES], said.alpha_exp[~GAZE_SHAPES])
     np.testing.assert_array_equal(read.shape, said.shape)
 
 
-def test_each_face_of_two_has_its_own(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
-    pictures = [draw_eyes(model, drawn_deg, 0, CAMERA)[0] for drawn_deg in (-20, 20)]
-    points = draw_eyes(model, 0, 0, CAMERA)[1]
-    reader = GazePredictor(Says([face(points), face(points, shift_px=640)]), model)
+def test_each_face_of_two_has_its_own(face_model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
+    pictures = [draw_eyes(face_model, drawn_deg, 0, CAMERA)[0] for drawn_deg in (-20, 20)]
+    points = draw_eyes(face_model, 0, 0, CAMERA)[1]
+    reader = GazePredictor(Says([face(points), face(points, shift_px=640)]), face_model)
     for _ in range(4):
         left, right = reader.predict(np.hstack(pictures), [CROP, CROP])
     assert yaw_deg(left) == pytest.approx(-20, abs=9)
@@ -67,12 +67,12 @@ def test_each_face_of_two_has_its_own(model: DynamicExpressionModel, draw_eyes: 
 
 
 def test_a_blink_holds_it_and_another_face_does_not_inherit_it(
-    model: DynamicExpressionModel, draw_eyes: DrawEyes
+    face_model: DynamicExpressionModel, draw_eyes: DrawEyes
 ) -> None:
-    picture, points = draw_eyes(model, 20, 0, CAMERA)
-    straight = draw_eyes(model, 0, 0, CAMERA)[0]
+    picture, points = draw_eyes(face_model, 20, 0, CAMERA)
+    straight = draw_eyes(face_model, 0, 0, CAMERA)[0]
     network = Says([face(points)])
-    reader = GazePredictor(network, model)
+    reader = GazePredictor(network, face_model)
     (open_eyes,) = reader.predict(picture, [CROP])
     network.faces = [face(points, closed=0.9)]
     (blinking,) = reader.predict(straight, [CROP])
@@ -82,8 +82,8 @@ def test_a_blink_holds_it_and_another_face_does_not_inherit_it(
     assert abs(yaw_deg(other)) < 2
 
 
-def test_nonsense_passes(model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
-    picture, points = draw_eyes(model, 20, 0, CAMERA)
+def test_nonsense_passes(face_model: DynamicExpressionModel, draw_eyes: DrawEyes) -> None:
+    picture, points = draw_eyes(face_model, 20, 0, CAMERA)
     said = face(np.full_like(points, np.nan))
-    assert GazePredictor(Says([said]), model).predict(picture, [CROP])[0] is said
-    assert GazePredictor(Says(), model).predict(picture, []) == []
+    assert GazePredictor(Says([said]), face_model).predict(picture, [CROP])[0] is said
+    assert GazePredictor(Says(), face_model).predict(picture, []) == []

@@ -1,7 +1,8 @@
-"""Where a known person looks: the iris is searched in the picture, on eyeballs of which place and size are known.
+"""Where a person looks: the iris is searched in the picture, on eyeballs of which place and size are known.
 
 The network reads gaze from the whole face at a size at which an iris is a few pixels, and mostly guesses to the side.
-With the user's own face the eyeballs are known, so that each direction says which pixels between the lids are dark.
+Where eyeballs are known, a user's own or an average person's, each direction says which pixels between the lids are
+dark.
 
 P, Y: pitches and yaws tried.  D: both together.  Q: points of the picture that are looked at, per eye.  E: expressions.
 """

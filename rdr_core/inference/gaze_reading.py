@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from calibration.gaze import Eyeball, eyeballs_of, look, shut
-from calibration.tracking import Predictor
 from rdr_core.data.crop import Crop
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.fitting.pose import Camera
+from rdr_core.inference.gaze import Eyeball, eyeballs_of, look, shut
+from rdr_core.inference.tracker import Predictor
 from rdr_core.types import FacePrediction, Float32, UInt8
 
 _MOST_KNOWN: Final = 16
