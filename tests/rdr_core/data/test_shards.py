@@ -157,8 +157,13 @@ class Slow:
         )
 
     def wait_for_shards(self, count: int) -> None:
-        while len(list(self.out.glob("slow-*.tar"))) < count:
+        """Until so many are there and one is recorded: workers write them, and who started the workers records them."""
+        while len(list(self.out.glob("slow-*.tar"))) < count or not self.recorded():
             time.sleep(0.02)
+
+    def recorded(self) -> bool:
+        manifest = self.out / "slow.json"
+        return manifest.exists() and bool(ShardManifest.load(manifest).shards)
 
     def living(self) -> list[int]:
         pids = [int(path.name.removeprefix("pid-")) for path in self.pids.iterdir()]
