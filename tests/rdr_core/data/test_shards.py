@@ -160,6 +160,7 @@ class Slow:
         """Until so many are there and one is recorded: workers write them, and who started the workers records them."""
         while len(list(self.out.glob("slow-*.tar"))) < count or not self.recorded():
             time.sleep(0.02)
+        time.sleep(0.1)  # into the midst of the next ones
 
     def recorded(self) -> bool:
         manifest = self.out / "slow.json"
