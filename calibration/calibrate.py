@@ -11,7 +11,7 @@ import numpy as np
 from calibration.focal import fit_with_focal
 from calibration.identity import IdentityConfig, PersonFit, fit_person
 from calibration.iris import iris_color
-from calibration.observation import Observation
+from calibration.observation import Observation, landmarks_of
 from calibration.poses import POSES
 from calibration.quality import QualityReport
 from calibration.ranges import TURNS, Ranges, ranges_of
@@ -69,7 +69,7 @@ def fit_frames(
     config: IdentityConfig | None = None,
 ) -> PersonFit:
     """Fit one identity to observations."""
-    landmarks, trust = _landmarks(frames)
+    landmarks, trust = landmarks_of(frames)
     if camera == "weak":
         return fit_person(model, landmarks, trust, config)
     return fit_with_focal(model, landmarks, trust, config)
@@ -93,10 +93,6 @@ def session_ranges(session: CalibrationSession) -> Ranges:
     return ranges_of(np.stack([frame.alpha_exp for frame in session.at_rest]), held, turned)
 
 
-def _landmarks(frames: Sequence[Observation]) -> tuple[Float32, Float32]:
-    return np.stack([frame.landmarks_px for frame in frames]), np.array([frame.confidence for frame in frames])
-
-
 def _quality(
     model: DynamicExpressionModel,
     frames: Sequence[Observation],
@@ -104,7 +100,7 @@ def _quality(
     session: CalibrationSession,
     config: IdentityConfig | None,
 ) -> QualityReport:
-    landmarks, trust = _landmarks(frames)
+    landmarks, trust = landmarks_of(frames)
     mean_face = fit_person(model, landmarks, trust, config, fit.focal_px, alpha_id=model.identity_mean)
     held_out = _held_out_error(model, landmarks, trust, fit, config)
     away = (fit.alpha_id - model.identity_mean) / model.identity_std

@@ -2,7 +2,7 @@
 
 Irises differ by one pigment, from brown over hazel to grey and blue, the less there is of it. A few pixels tell hue
 badly (the sky is seen in dark eyes), but brightness well. Where the iris is, is known from the eyeballs and the gaze
-(`gaze.py`).
+(`rdr_core/inference/gaze.py`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ import numpy as np
 from calibration.identity import PersonFit
 from calibration.observation import FacePicture, Observation
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.face_model.eyes import gaze_rotation
+from rdr_core.face_model.eyes import Rgb, gaze_rotation
 from rdr_core.fitting.pose import Camera
 from rdr_core.inference.gaze import Eyeball, eyeballs_of, look
-from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT
 from rdr_core.types import Float32
-
-Rgb = tuple[int, int, int]
 
 _RING_DEG: Final = (13.0, 19.0)
 _PUPIL_DEG: Final = (0.0, 6.0)
@@ -65,8 +62,8 @@ def _brightness(frame: Observation, picture: FacePicture, camera: Camera, eyes: 
     gaze = look(picture.image_bgr, near, points, frame.alpha_exp, eyes)
     linear = ((picture.image_bgr.astype(np.float32) / 255) ** _GAMMA).mean(axis=2)
     for eye in eyes:
-        lids = points[EYE_LEFT if eye.side == "L" else EYE_RIGHT].astype(np.float32)
-        center = lids[[0, 3]].mean(axis=0) + near.scale_px_per_cm * (near.rotation @ eye.from_corners_cm)[:2] * [1, -1]
+        lids = eye.lids_of(points).astype(np.float32)
+        center = eye.center_px(near, lids)
         axis = near.rotation @ gaze_rotation(gaze, eye.side == "L")
         middle = lids.mean(axis=0)
         opening = middle + _LIDS_SHRUNK * (lids - middle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -87,3 +88,8 @@ def sharpness_of(image_bgr: UInt8, landmarks_px: Float32) -> float:
     gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(np.float32)
     contrast = float(gray.var())
     return float(cv2.Laplacian(gray, cv2.CV_32F).var()) / contrast if contrast > 1 else 0.0
+
+
+def landmarks_of(frames: Sequence[Observation]) -> tuple[Float32, Float32]:
+    """(G, 68, 2) px and (G,) how far each frame is trusted."""
+    return np.stack([frame.landmarks_px for frame in frames]), np.array([frame.confidence for frame in frames])

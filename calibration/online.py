@@ -6,7 +6,6 @@ it says: by a bounded amount, so that nobody sees it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,11 +14,10 @@ import numpy as np
 from calibration.errors import CalibrationError
 from calibration.frame_selection import FrameSelection, SelectionConfig
 from calibration.identity import IdentityConfig, fit_person, refine_person
-from calibration.observation import Observation
+from calibration.observation import Observation, landmarks_of
 from calibration.quality import QualityReport
 from calibration.user_model import UserModel
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
-from rdr_core.types import Float32
 
 _BROKEN: Final = 6.0
 """An identity so many standard deviations (root mean square) from the mean face is none."""
@@ -81,7 +79,7 @@ class OnlineIdentity:
         before, frames = self.user.quality, self._selection.frames
         if not self.steps:
             return before
-        points, trust = _landmarks(frames)
+        points, trust = landmarks_of(frames)
         own, mean, held_out = (
             fit_person(self._model, points, trust, None, before.focal_length_px, alpha_id=alpha_id).errors
             for alpha_id in (self.user.alpha_id, self._model.identity_mean, self._calibrated)
@@ -101,7 +99,7 @@ class OnlineIdentity:
     def _refine(self) -> None:
         """Let the kept frames say where the face should go; the calibrated one counts as the prior's mean."""
         frames, focal = self._selection.frames, self.user.quality.focal_length_px
-        points, trust = _landmarks(frames)
+        points, trust = landmarks_of(frames)
         alpha_exp = np.stack([frame.alpha_exp for frame in frames])
         target = refine_person(self._model, points, trust, self._target, alpha_exp, focal, IdentityConfig())
         away = (target - self._model.identity_mean) / self._model.identity_std
@@ -118,8 +116,3 @@ class OnlineIdentity:
             subset_neutral=neutral.astype(np.float32),
             subset_offsets=offsets.astype(np.float32),
         )
-
-
-def _landmarks(frames: Sequence[Observation]) -> tuple[Float32, Float32]:
-    """(G, 68, 2) px and (G,) trust."""
-    return np.stack([frame.landmarks_px for frame in frames]), np.array([frame.confidence for frame in frames])

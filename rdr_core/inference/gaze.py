@@ -73,6 +73,15 @@ class Eyeball:
     from_corners_cm: Float32
     """(3,) from the middle of the corners of the eye to the centre."""
 
+    def lids_of(self, points_px: Float32) -> Float32:
+        """(68, 2) landmarks -> (6, 2) those of this eye's lids."""
+        return points_px[_EYES[self.side]]
+
+    def center_px(self, camera: Camera, lids_px: Float32) -> Float32:
+        """Where a camera sees the centre, (2,), by the corners of the lids (6, 2)."""
+        from_corners = (camera.rotation @ self.from_corners_cm)[:2] * [1, -1]
+        return np.asarray(lids_px[[0, 3]].mean(axis=0) + camera.scale_px_per_cm * from_corners)
+
 
 def eyeballs_of(model: DynamicExpressionModel, alpha_id: Float32) -> tuple[Eyeball, ...]:
     """Return a person's two eyeballs; none where the face model has none."""
@@ -141,27 +150,29 @@ def _together(logs: list[Float32], expected_pitch_deg: float) -> tuple[list[floa
 
     Eyes turn alike as a rule, and what one does not see the other does; some people cross them.
     """
-    spread_yaw, spread_pitch = _SPREAD_DEG
-    middle, apart = (_YAWS_DEG[:, None] + _YAWS_DEG) / 2, _YAWS_DEG[:, None] - _YAWS_DEG
-    parallel, crossed = (np.exp(-((apart / spread) ** 2) / 2) / spread for spread in _APART_DEG)
-    pairs = np.log((1 - _CROSSED) * parallel + _CROSSED * crossed) - (middle / spread_yaw) ** 2 / 2
-    pitches = -(((_PITCHES_DEG - expected_pitch_deg) / spread_pitch) ** 2) / 2
+    pitches = -(((_PITCHES_DEG - expected_pitch_deg) / _SPREAD_DEG[1]) ** 2) / 2
     first, second = logs
-    log = pitches[:, None, None] + pairs + first[:, :, None] + second[:, None, :]
+    log = pitches[:, None, None] + _pairs() + first[:, :, None] + second[:, None, :]
     share = np.exp(log - log.max())
     share /= share.sum()
     yaws = [float(share.sum(axis=axes) @ _YAWS_DEG) for axes in ((0, 2), (0, 1))]
     return yaws, float(share.sum(axis=(1, 2)) @ _PITCHES_DEG)
 
 
+@lru_cache(maxsize=1)
+def _pairs() -> Float32:
+    """(Y, Y) logarithm of how likely it is that two eyes look so far to the side."""
+    middle, apart = (_YAWS_DEG[:, None] + _YAWS_DEG) / 2, _YAWS_DEG[:, None] - _YAWS_DEG
+    parallel, crossed = (np.exp(-((apart / spread) ** 2) / 2) / spread for spread in _APART_DEG)
+    return np.log((1 - _CROSSED) * parallel + _CROSSED * crossed) - (middle / _SPREAD_DEG[0]) ** 2 / 2
+
+
 def _likelihood(image: UInt8, camera: Camera, points: Float32, eye: Eyeball) -> Float32:
     """(P, Y) logarithm of how well an iris on this eyeball, looking that way, explains what is between the lids."""
     grid, directions, shape = _grid(), _directions(), (len(_PITCHES_DEG), len(_YAWS_DEG))
     turn = camera.rotation
-    lids = points[_EYES[eye.side]].astype(np.float64)
-    scale = camera.scale_px_per_cm
-    center = lids[[0, 3]].mean(axis=0) + scale * (turn @ eye.from_corners_cm)[:2] * [1, -1]
-    at = (center + scale * grid * [1, -1]).astype(np.float32)
+    lids = eye.lids_of(points).astype(np.float64)
+    at = (eye.center_px(camera, lids) + camera.scale_px_per_cm * grid * [1, -1]).astype(np.float32)
     middle = lids.mean(axis=0)
     inside = _between(middle + _LIDS_SHRUNK * (lids - middle), at)
     ball = 1 - (grid**2).sum(axis=1) / eye.radius_cm**2
