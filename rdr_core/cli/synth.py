@@ -10,6 +10,7 @@ def synth(
     count: int = 10_000,
     seconds: float | None = None,
     size: int = 160,
+    yaw: float = 90.0,
     seed: int = 0,
     jobs: int = 0,
     shard_size: int = 256,
@@ -28,6 +29,7 @@ def synth(
         count: Pictures, rounded up to whole shards.
         seconds: Stop after so much time instead, with the shards that are whole by then.
         size: Side of the pictures in px; faces fill about half of it.
+        yaw: Heads are turned by up to so many degrees to either side.
         seed: The same seed draws the same pictures on the same machine.
         jobs: Processes; 0 takes all cores.
         shard_size: Pictures a shard.
@@ -43,7 +45,7 @@ def synth(
     from rdr_core.synthesis.scene import SceneConfig
 
     extent = Extent(count, seconds, shard_size, jobs)
-    job = ShardJob((data or data_folder()) / "face_model", SceneConfig(size_px=size), seed, shard_size)
+    job = ShardJob((data or data_folder()) / "face_model", SceneConfig(size_px=size, greatest_yaw_deg=yaw), seed, shard_size)
     config = {"scene": asdict(job.scene), "quality": job.quality}
     sources = ("ICT-FaceKit (MIT)", "VALID (MIT)", "Poly Haven (CC0)")
     make_shards(out, "synth", job, extent, "drawing people", config=config, seed=seed, licence="open", sources=sources)

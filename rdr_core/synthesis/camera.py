@@ -20,6 +20,7 @@ from rdr_core.landmarks import N_LANDMARKS
 from rdr_core.synthesis.surface import Camera
 from rdr_core.types import Float32
 
+GREATEST_YAW_DEG: Final = 90.0
 _YAW_BANDS: Final = ((0.35, 0.0, 20.0), (0.25, 20.0, 45.0), (0.25, 45.0, 75.0), (0.15, 75.0, 90.0))
 """Share, from and to |yaw| in degrees; even within a band. Webcams see less of the last two, but all that a network
 learns of profiles comes from here."""
@@ -90,11 +91,14 @@ class CameraConfig:
             raise ConfigError(f"the picture must be larger than the face and spreads not negative, got {self}")
 
 
-def sample_pose(rng: np.random.Generator) -> Float32:
-    """Return pitch, yaw, roll (3,) float32 rad; yaw within 90 degrees to either side, pitch and roll within 45."""
+def sample_pose(rng: np.random.Generator, greatest_yaw_deg: float = GREATEST_YAW_DEG) -> Float32:
+    """Return pitch, yaw, roll (3,) float32 rad; yaw within `greatest_yaw_deg` to either side, pitch and roll within
+    45."""
     shares = [share for share, *_ in _YAW_BANDS]
-    _, low, high = _YAW_BANDS[rng.choice(len(_YAW_BANDS), p=shares)]
-    yaw = rng.uniform(low, high) * rng.choice([-1.0, 1.0])
+    yaw = np.inf
+    while abs(yaw) > greatest_yaw_deg:
+        _, low, high = _YAW_BANDS[rng.choice(len(_YAW_BANDS), p=shares)]
+        yaw = rng.uniform(low, high) * rng.choice([-1.0, 1.0])
     pitch = _heavy_tailed(rng, _PITCH_STD_DEG, _RARE[0]) * (1 - _PITCH_LOST_AT_PROFILE * abs(yaw) / 90)
     roll = _heavy_tailed(rng, _ROLL_STD_DEG, _RARE[1])
     return np.radians([pitch, yaw, roll]).astype(np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
-from rdr_core.synthesis.camera import CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
+from rdr_core.synthesis.camera import GREATEST_YAW_DEG, CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
 from rdr_core.synthesis.environment import Environments
 from rdr_core.synthesis.expressions import sample_expression
 from rdr_core.synthesis.labels import DepthPicture, label_of
@@ -45,11 +45,15 @@ class SceneConfig:
     """Share of pictures without a face: rooms, landscapes, heads from behind."""
     samples: int = 4
     """Samples a pixel, against jagged edges."""
+    greatest_yaw_deg: float = GREATEST_YAW_DEG
+    """Heads are turned as far to either side."""
     camera: CameraConfig = field(default_factory=CameraConfig)
 
     def __post_init__(self) -> None:
         if not 64 <= self.size_px <= 1024 or self.per_person < 1 or not 0 <= self.no_face < 1:
             raise ConfigError(f"needs pictures of 64 to 1024 px and per_person from 1, got {self}")
+        if not 0 < self.greatest_yaw_deg <= GREATEST_YAW_DEG:
+            raise ConfigError(f"heads turn by more than 0 and up to 90 degrees, got {self.greatest_yaw_deg}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +110,7 @@ class Studio:
     def scene(self, rng: np.random.Generator, person: Person, euler_rad: Float32 | None = None) -> Scene:
         """Draw everything that a picture of a person needs; `euler_rad` fixes the pose."""
         alpha_exp = sample_expression(rng)
-        euler = sample_pose(rng) if euler_rad is None else euler_rad
+        euler = sample_pose(rng, self.config.greatest_yaw_deg) if euler_rad is None else euler_rad
         placement = HeadPlacement(euler, self._pivot)
         shoulders = sample_shoulders(rng, euler)
         own = person.head(alpha_exp, placement, shoulders)
