@@ -24,23 +24,25 @@ _IRIS_SHADES: Final = (1.2, 0.75)
 
 
 Gaze = Literal["network", "picture"]
-"""Where gaze comes from without a user: what the network says, or what is read in the picture."""
+"""Who reads gaze and lids without a user: the network of the whole face, or the eye network from the picture."""
 
 
 def of_user(
     predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False, gaze: Gaze = "network"
 ) -> Predictor:
-    """Return the network with a user's face taken for known, which has its gaze read from the picture; without a user
-    the network, with gaze as told. `online`: refine the face meanwhile.
+    """Return the network with a user's face taken for known, gaze and lids read by the eye network; without a user the
+    network, with gaze as told. `online`: refine the face meanwhile.
 
     Raises:
         BridgeError: several faces cannot all be this user's.
         UserModelError: no such user, or their model cannot be used.
     """
+    from rdr_core.inference.eyes import EyePredictor
+
     if user is None:
         if online:
             raise BridgeError("--online refines a user's face: say whose with --user")
-        return _reading_gaze(predictor) if gaze == "picture" else predictor
+        return EyePredictor(predictor) if gaze == "picture" else predictor
     if max_faces != 1:
         raise BridgeError(
             f"--user {user} is one person, but {max_faces} faces would be followed: leave out --max-faces"
@@ -50,14 +52,8 @@ def of_user(
     from rdr_core.face_model.dynamic_expression_model import default_face_model
 
     model, known = default_face_model(), UserStore().load(user)
-    return UserPredictor(predictor, UserFace(known, model), OnlineIdentity(known, model) if online else None)
-
-
-def _reading_gaze(predictor: Predictor) -> Predictor:
-    from rdr_core.face_model.dynamic_expression_model import default_face_model
-    from rdr_core.inference.gaze_reading import GazePredictor
-
-    return GazePredictor(predictor, default_face_model())
+    eyes = EyePredictor(predictor)
+    return UserPredictor(eyes, UserFace(known, model), OnlineIdentity(known, model) if online else None)
 
 
 def network_of_user(user: str | None, preset: str, weights: Path | None, adapted: bool = False) -> Path | None:

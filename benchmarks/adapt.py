@@ -47,7 +47,7 @@ def errors(predictor: Any, face: UserFace, shots: Sequence[Shot], seed: int = 3)
             shot.landmarks_px + rng.normal(0, 0.01, 2) * face_box_size(shot.landmarks_px), predictor.crop_size
         )
         (said,) = predictor.predict(shot.image_bgr, [crop])
-        refined = face.refine(said, shot.image_bgr)
+        refined = face.refine(said)
         size = face_box_size(shot.landmarks_px)
         apart = [np.linalg.norm(points - shot.landmarks_px, axis=1).mean() / size
                  for points in (said.shape, said.projected_shape, refined.projected_shape)]  # fmt: skip

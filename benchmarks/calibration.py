@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel,
 from rdr_core.fitting.contour import landmarks_on_outline
 from rdr_core.fitting.fit_group import face_box_size
 from rdr_core.fitting.pose import Camera
+from rdr_core.inference.eyes import EyePredictor, held
 from rdr_core.landmarks import EYE_LEFT, EYE_RIGHT
 from rdr_core.synthesis.expressions import sample_expression
 from rdr_core.synthesis.person import sample_identity
@@ -117,13 +119,14 @@ def rendered_people(data: Path, predictor: Any, people: int, seed: int) -> dict[
 
 
 def _gains(mean: dict[str, float]) -> dict[str, float]:
-    pairs = {"mae": ("mae_network", "mae_user"), "rms": ("rms_network", "rms_user"),
+    pairs = {"mae": ("mae_network", "mae_user"), "mae_beside_eyes": ("mae_eyes", "mae_user"),
+             "rms": ("rms_network", "rms_user"),
              "mae_without_gaze": ("mae_network_without_gaze", "mae_user_without_gaze")}  # fmt: skip
     return {f"{name}_less_percent": round(100 * (1 - mean[b] / mean[a]), 1) for name, (a, b) in pairs.items()}
 
 
 def _observation(shot: Shot) -> Observation:
-    said = shot.prediction
+    said = shot.read
     turn = np.asarray(said.pose.euler_rad)
     return Observation(shot.time_ns, said.shape, turn, said.alpha_exp, said.confidence, shot.sharpness)
 
@@ -144,7 +147,8 @@ def _coefficients(face: UserFace, sitter: Sitter) -> dict[str, float]:
     truth = np.stack([shot.alpha_exp for shot in shots])
     said = {
         "network": np.stack([shot.prediction.alpha_exp for shot in shots]) - truth,
-        "user": np.stack([face.refine(shot.prediction, shot.image_bgr).alpha_exp for shot in shots]) - truth,
+        "eyes": np.stack([shot.read.alpha_exp for shot in shots]) - truth,
+        "user": np.stack([face.refine(shot.read).alpha_exp for shot in shots]) - truth,
     }
     found = {f"mae_{who}": np.abs(error).mean() for who, error in said.items()}
     found |= {f"rms_{who}": np.sqrt((error**2).mean()) for who, error in said.items()}
@@ -154,39 +158,45 @@ def _coefficients(face: UserFace, sitter: Sitter) -> dict[str, float]:
 
 def _cross_talk(face: UserFace, sitter: Sitter) -> dict[str, float]:
     """Largest change of any coefficient but EyeClose while the eyes close and nothing else moves."""
-    shots, before, after = [shot for shot in sitter.shots if shot.kind == LIDS], None, []
+    shots = [shot for shot in sitter.shots if shot.kind == LIDS]
+    read, before, after = shots[0].read.alpha_exp, None, []
     for shot in shots:
-        before = face.refine(shot.prediction, shot.image_bgr, before).alpha_exp
+        read = held(read, shot.read.alpha_exp)
+        before = face.refine(replace(shot.read, alpha_exp=read), before).alpha_exp
         after.append(before)
     both = {"network": np.stack([shot.prediction.alpha_exp for shot in shots]), "user": np.stack(after)}
     changes = {name: np.abs(values - values[0]).max(axis=0)[~_CLOSE] for name, values in both.items()}
     return {name: round(float(change.max()), 3) for name, change in changes.items()}
 
 
-def real_clip(path: Path, predictor: Any) -> dict[str, Any] | None:
+def real_clip(path: Path, predictor: Any) -> dict[str, Any]:
     """Calibrate on a clip as a session would, then track it without and with that."""
+    model, session = default_face_model(), CalibrationSession()
+    network, _ = _tracked(path, predictor)
+    said, rate_hz = _tracked(path, EyePredictor(predictor), session)
+    user = calibrate("clip", model, session)
+    face, before, after = UserFace(user, model), None, []
+    for prediction in said:
+        refined = None if prediction is None else face.refine(prediction, before)
+        before = None if refined is None else refined.alpha_exp
+        after.append(refined)
+    return {"frames": len(said), "network": _steadiness(network, rate_hz), "user": _steadiness(after, rate_hz)}
+
+
+def _tracked(path: Path, predictor: Any, session: CalibrationSession | None = None) -> tuple[list[Any], float]:
+    """What is said of each frame, None where there is no face, and the frames' rate; a session may watch."""
     from avatar_bridge.capture import open_source
     from rdr_core.inference.detector import FaceDetector
     from rdr_core.inference.tracker import FaceTracker
 
-    model, session = default_face_model(), CalibrationSession()
-    tracker, said, times = FaceTracker(predictor, FaceDetector()), [], []
+    tracker, said = FaceTracker(predictor, FaceDetector()), []
     with open_source(str(path)) as video:
-        rate = float(video.rate_hz or 25)
         for captured, _ in zip(video, range(_CLIP_FRAMES), strict=False):
             faces = [face for face in tracker.update(captured.image_bgr, captured.capture_time_ns) if face.tracked]
             said.append(faces[0].prediction if faces else None)
-            times.append(captured.capture_time_ns)
-            if faces:
+            if faces and session is not None:
                 session.add(observe(faces[0].prediction, captured.image_bgr, captured.capture_time_ns))
-    user = calibrate("clip", model, session)
-    face, before, after = UserFace(user, model), None, []
-    with open_source(str(path)) as video:
-        for captured, prediction in zip(video, said, strict=False):
-            refined = None if prediction is None else face.refine(prediction, captured.image_bgr, before)
-            before = None if refined is None else refined.alpha_exp
-            after.append(refined)
-    return {"frames": len(said), "network": _steadiness(said, rate), "user": _steadiness(after, rate)}
+        return said, float(video.rate_hz or 25)
 
 
 def _steadiness(predictions: Sequence[Any], rate_hz: float) -> dict[str, float]:

@@ -9,7 +9,7 @@ G: frames.  I: identity dimensions.  E: expressions (46).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +17,11 @@ import numpy as np
 
 from calibration.observation import observe
 from calibration.poses import NEUTRAL, POSES
+from rdr_core.data.eye_patches import with_eyes
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES, N_EXPRESSIONS
 from rdr_core.fitting.contour import landmarks_on_outline
 from rdr_core.inference.detector import FaceDetector
+from rdr_core.inference.eyes import EyeReader
 from rdr_core.inference.tracker import FaceTracker
 from rdr_core.synthesis.camera import HeadPlacement, face_middle
 from rdr_core.synthesis.expressions import sample_expression
@@ -55,6 +57,8 @@ class Shot:
     """(s, s, 3) uint8."""
     prediction: FacePrediction
     """The network's."""
+    read: FacePrediction
+    """The same with the eye network's gaze and lids."""
     sharpness: float
 
 
@@ -100,7 +104,7 @@ def shots_of(rng: np.random.Generator, tests: int, lids: int) -> Iterator[tuple[
 
 def sitters(data: Path, predictor: Any, people: int, seed: int, tests: int = 16, lids: int = 6) -> Iterator[Sitter]:
     """Render people and look at them with a network."""
-    detector = FaceDetector()
+    detector, eyes = FaceDetector(), EyeReader()
     with Studio(data / "face_model", SceneConfig(SIZE_PX), seed) as studio:
         pivot = face_middle(studio.model)
         for number in range(people):
@@ -123,6 +127,8 @@ def sitters(data: Path, predictor: Any, people: int, seed: int, tests: int = 16,
                 faces = FaceTracker(predictor, detector).update(image, time_ns)
                 if not faces:
                     continue
-                seen = observe(faces[0].prediction, image, time_ns)
-                shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, image, faces[0].prediction, seen.sharpness))
+                said = faces[0].prediction
+                read = replace(said, alpha_exp=with_eyes(said.alpha_exp, eyes.read(image, said)))
+                sharpness = observe(said, image, time_ns).sharpness
+                shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, image, said, read, sharpness))
             yield Sitter(person.alpha_id, distance, camera.scale_px_per_cm, shots, person.skin_rgb)

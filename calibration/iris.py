@@ -1,8 +1,7 @@
 """The colour of a person's eyes, from how bright the iris is beside the white.
 
 Irises differ by one pigment, from brown over hazel to grey and blue, the less there is of it. A few pixels tell hue
-badly (the sky is seen in dark eyes), but brightness well. Where the iris is, is known from the eyeballs and the gaze
-(`rdr_core/inference/gaze.py`).
+badly (the sky is seen in dark eyes), but brightness well. Where the iris is, is known from the eyeballs and the gaze.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Final
 import cv2
 import numpy as np
 
+from calibration.eyeballs import Eyeball, eyeballs_of
 from calibration.identity import PersonFit
 from calibration.observation import FacePicture, Observation
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel
 from rdr_core.face_model.eyes import Rgb, gaze_rotation
 from rdr_core.fitting.pose import Camera
-from rdr_core.inference.gaze import Eyeball, eyeballs_of, look
 from rdr_core.types import Float32
 
 _RING_DEG: Final = (13.0, 19.0)
@@ -59,12 +58,11 @@ def _brightness(frame: Observation, picture: FacePicture, camera: Camera, eyes: 
     points = square.points_to_crop(frame.landmarks_px)
     place = square.points_to_crop(np.asarray(camera.translation_px))
     near = replace(camera, translation_px=place, scale_px_per_cm=camera.scale_px_per_cm * square.scale)
-    gaze = look(picture.image_bgr, near, points, frame.alpha_exp, eyes)
     linear = ((picture.image_bgr.astype(np.float32) / 255) ** _GAMMA).mean(axis=2)
     for eye in eyes:
         lids = eye.lids_of(points).astype(np.float32)
         center = eye.center_px(near, lids)
-        axis = near.rotation @ gaze_rotation(gaze, eye.side == "L")
+        axis = near.rotation @ gaze_rotation(frame.alpha_exp, eye.side == "L")
         middle = lids.mean(axis=0)
         opening = middle + _LIDS_SHRUNK * (lids - middle)
         pupil, iris, white = (

@@ -21,7 +21,7 @@ from rdr_core.data.crop import Crop
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, combine
 from rdr_core.fitting.contour import LandmarkVertices, landmarks_on_outline
 from rdr_core.fitting.pose import Camera
-from rdr_core.inference.gaze import GAZE_SHAPES, eyeballs_of, look, shut
+from rdr_core.inference.eyes import GAZE_SHAPES
 from rdr_core.types import FacePrediction, Float32, Pose, UInt8
 
 EXPRESSION_STD: Final = 0.07
@@ -59,21 +59,17 @@ class UserFace:
         self._weights = IdentityConfig().weights(1)
         self._exp_weight = np.full(model.n_expressions, EXPRESSION_STD**-2)
         self._pivot = user.subset_neutral[model.topology.landmarks_in_subset].mean(axis=0)
-        self._eyes = eyeballs_of(model, user.alpha_id)
 
     def changed(self, user: UserModel) -> UserFace:
         """Return the same for a user whose identity was refined."""
         return UserFace(user, self._model)
 
-    def refine(
-        self, prediction: FacePrediction, image_bgr: UInt8 | None = None, before: Float32 | None = None
-    ) -> FacePrediction:
+    def refine(self, prediction: FacePrediction, before: Float32 | None = None) -> FacePrediction:
         """Return the prediction with the user's identity, and with size, place, S_p and expression that go with it.
 
         The network's landmarks S stay. Rotation and expression are MAP estimates: near the network's, and such that the
-        user's face lies on S; then the user's range is taken out. In the picture, (H, W, 3), gaze is read anew. With
-        `before`, (E,), the coefficients of the frame before, small steps are taken by half, and behind closed lids gaze
-        stays as it was.
+        user's face lies on S; then the user's range is taken out. Gaze is no matter of the face: it passes. With
+        `before`, (E,), the coefficients of the frame before, small steps are taken by half.
         """
         alpha = np.asarray(prediction.alpha_exp, np.float64)
         camera, alpha = self._fit(prediction, alpha)
@@ -85,7 +81,7 @@ class UserFace:
             prediction,
             projected_shape=camera.project(seen.on(shape)).astype(np.float32),
             pose=pose,
-            alpha_exp=self._look(image_bgr, camera.flat, prediction, rested, before),
+            alpha_exp=np.where(GAZE_SHAPES, prediction.alpha_exp, rested).astype(np.float32),
             alpha_id=self.user.alpha_id,
         )
 
@@ -149,22 +145,6 @@ class UserFace:
             1.0,
         )
 
-    def _look(
-        self,
-        image_bgr: UInt8 | None,
-        camera: Camera,
-        prediction: FacePrediction,
-        alpha_exp: Float32,
-        before: Float32 | None,
-    ) -> Float32:
-        if image_bgr is None or not self._eyes:
-            return alpha_exp
-        closed = shut(alpha_exp, before)
-        # by the network's rotation: the fitted one makes up for what is wrong with the identity, and gaze would pay
-        said = replace(camera, euler_rad=np.asarray(prediction.pose.euler_rad, np.float64))
-        seen = look(image_bgr, said, prediction.shape, prediction.alpha_exp, self._eyes, closed, before)
-        return np.where(GAZE_SHAPES, seen, alpha_exp).astype(np.float32)
-
 
 def followed(before: Float32 | None, now: Float32) -> Float32:
     """(E,) coefficients that go from those of the frame before to those of now: large steps at once, small ones in
@@ -195,7 +175,7 @@ class UserPredictor:
     def predict(self, image_bgr: UInt8, crops: Sequence[Crop]) -> list[FacePrediction]:
         """Return one prediction per crop, image px."""
         predictions = self._predictor.predict(image_bgr, crops)
-        refined = [self._face.refine(prediction, image_bgr, self._before) for prediction in predictions]
+        refined = [self._face.refine(prediction, self._before) for prediction in predictions]
         self._before = refined[-1].alpha_exp if refined else None
         if self.online is not None and len(predictions) == 1:
             self._frames += 1

@@ -64,13 +64,14 @@ def calibrate(
     from calibration.store import UserStore
     from rdr_core.face_model.dynamic_expression_model import default_face_model
     from rdr_core.inference.detector import FaceDetector
+    from rdr_core.inference.eyes import EyePredictor
     from rdr_core.inference.tracker import FaceTracker
     from rdr_core.inference.weights import load_predictor
 
     store = UserStore(folder)
     store.path(user)  # a wrong name is said at once
     session = CalibrationSession(SessionConfig(patience_s=patience))
-    tracker = FaceTracker(load_predictor(preset, weights, threads), FaceDetector(threads))
+    tracker = FaceTracker(EyePredictor(load_predictor(preset, weights, threads)), FaceDetector(threads))
     with open_source(source) as video, GuideWindow(1 + len(POSES), _window_wanted(window, video)) as guide:
         _guide(session, _observations(video, tracker, seconds, skin), guide)
     model = make_user(user, default_face_model(), session, camera, say=_say, base_skin=load_skin() if skin else None)

@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "profile": "rdr_core.cli.profile:profile",
     "shards": "rdr_core.cli.shards:shards",
     "train": "rdr_core.cli.train:train_command",
+    "train-eyes": "rdr_core.cli.train_eyes:train_eyes",
     "eval": "rdr_core.cli.evaluate:evaluate",
     "ablate": "rdr_core.cli.ablate:ablate",
     "bench": "rdr_core.cli.bench:bench",

@@ -45,7 +45,9 @@ def synth(
     from rdr_core.synthesis.scene import SceneConfig
 
     extent = Extent(count, seconds, shard_size, jobs)
-    job = ShardJob((data or data_folder()) / "face_model", SceneConfig(size_px=size, greatest_yaw_deg=yaw), seed, shard_size)
+    job = ShardJob(
+        (data or data_folder()) / "face_model", SceneConfig(size_px=size, greatest_yaw_deg=yaw), seed, shard_size
+    )
     config = {"scene": asdict(job.scene), "quality": job.quality}
     sources = ("ICT-FaceKit (MIT)", "VALID (MIT)", "Poly Haven (CC0)")
     make_shards(out, "synth", job, extent, "drawing people", config=config, seed=seed, licence="open", sources=sources)

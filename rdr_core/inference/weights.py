@@ -88,11 +88,11 @@ def load_predictor(
             raise AssetError(f"{path}: needs torch; install the extra `train`, or export it with rdr export") from error
         torch.set_num_threads(threads)
         return RDRPredictor(path, device)
-    check_face_model(_info(weights_of(path)), path)
+    check_face_model(weights_info(weights_of(path)), path)
     return OnnxPredictor(choose_graph(path, precision), threads)
 
 
-def _info(weights: Path) -> dict[str, Any]:
+def weights_info(weights: Path) -> dict[str, Any]:
     """Return what the writer of a safetensors file said of it; nothing where there is no such file."""
     if not weights.is_file():
         return {}

@@ -11,7 +11,14 @@ import numpy as np
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError
 from rdr_core.face_model.dynamic_expression_model import DynamicExpressionModel, shipped_face_model
-from rdr_core.synthesis.camera import GREATEST_YAW_DEG, CameraConfig, HeadPlacement, face_middle, sample_camera, sample_pose
+from rdr_core.synthesis.camera import (
+    GREATEST_YAW_DEG,
+    CameraConfig,
+    HeadPlacement,
+    face_middle,
+    sample_camera,
+    sample_pose,
+)
 from rdr_core.synthesis.environment import Environments
 from rdr_core.synthesis.expressions import sample_expression
 from rdr_core.synthesis.labels import DepthPicture, label_of

@@ -53,6 +53,14 @@ def test_pitch_shrinks_toward_profile(poses: Float32) -> None:
     assert poses[profile, 0].std() < 0.85 * poses[frontal, 0].std()
 
 
+def test_heads_turn_no_further_than_asked_and_the_default_draws_what_it_drew() -> None:
+    rng = np.random.default_rng(5)
+    yaw = np.degrees([abs(sample_pose(rng, 40.0)[1]) for _ in range(500)])
+    assert 35 < yaw.max() <= 40
+    first, second = sample_pose(np.random.default_rng(3)), sample_pose(np.random.default_rng(3), 90.0)
+    np.testing.assert_array_equal(first, second)
+
+
 def test_pose_is_repeatable() -> None:
     first, second = (sample_pose(np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first, second)

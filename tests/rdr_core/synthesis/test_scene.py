@@ -99,7 +99,10 @@ def test_a_face_is_seen_where_its_landmarks_are(studio: Studio) -> None:
         assert np.isin(around, scene.head).any(axis=0).all()
 
 
-@pytest.mark.parametrize("values", [{"size_px": 8}, {"per_person": 0}, {"no_face": 1.0}])
+@pytest.mark.parametrize(
+    "values",
+    [{"size_px": 8}, {"per_person": 0}, {"no_face": 1.0}, {"greatest_yaw_deg": 0.0}, {"greatest_yaw_deg": 120.0}],
+)
 def test_senseless_configurations_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         SceneConfig(**values)  # type: ignore[arg-type]
