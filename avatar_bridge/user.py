@@ -24,13 +24,13 @@ _IRIS_SHADES: Final = (1.2, 0.75)
 
 
 Gaze = Literal["network", "picture"]
-"""Who reads gaze and lids without a user: the network of the whole face, or the eye network from the picture."""
+"""Who reads gaze without a user: the network of the whole face, or the eye network from the picture."""
 
 
 def of_user(
     predictor: Predictor, user: str | None, max_faces: int = 1, online: bool = False, gaze: Gaze = "network"
 ) -> Predictor:
-    """Return the network with a user's face taken for known, gaze and lids read by the eye network; without a user the
+    """Return the network with a user's face taken for known, gaze read by the eye network; without a user the
     network, with gaze as told. `online`: refine the face meanwhile.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 
 from calibration.observation import observe
 from calibration.poses import NEUTRAL, POSES
-from rdr_core.data.eye_patches import with_eyes
+from rdr_core.data.eye_patches import with_gaze
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES, N_EXPRESSIONS
 from rdr_core.fitting.contour import landmarks_on_outline
 from rdr_core.inference.detector import FaceDetector
@@ -58,7 +58,7 @@ class Shot:
     prediction: FacePrediction
     """The network's."""
     read: FacePrediction
-    """The same with the eye network's gaze and lids."""
+    """The same with the eye network's gaze."""
     sharpness: float
 
 
@@ -128,7 +128,7 @@ def sitters(data: Path, predictor: Any, people: int, seed: int, tests: int = 16,
                 if not faces:
                     continue
                 said = faces[0].prediction
-                read = replace(said, alpha_exp=with_eyes(said.alpha_exp, eyes.read(image, said)))
+                read = replace(said, alpha_exp=with_gaze(said.alpha_exp, eyes.read(image, said)))
                 sharpness = observe(said, image, time_ns).sharpness
                 shots.append(Shot(kind, time_ns, alpha_exp, euler, truth, image, said, read, sharpness))
             yield Sitter(person.alpha_id, distance, camera.scale_px_per_cm, shots, person.skin_rgb)

@@ -75,7 +75,7 @@ SUMMARIES: Final = {
     "profile": "turn real faces to large poses to train on",
     "shards": "show or verify sets of training pictures",
     "train": "train a network",
-    "train-eyes": "train the network that reads gaze and lids",
+    "train-eyes": "train the network that reads gaze",
     "eval": "measure a network on the benchmarks",
     "ablate": "train and measure variants of the network: what its parts are worth",
     "bench": "measure how long a face takes on this machine",

@@ -79,7 +79,7 @@ def track(
         user: Whose face it is, as calibrated with rdr calibrate: their own shape, face at rest and range.
         online: With --user: refine the user's face meanwhile, and keep that at the end.
         adapted: With --user: use the network that rdr adapt fitted to this person, where there is one.
-        gaze: Who reads gaze and lids: the network, which sees little of them, or the eye network in the picture. With
+        gaze: Who reads gaze: the network, which sees little of it, or the eye network in the picture. With
             --user it is always the picture.
         max_faces: How many faces to follow.
         fast: Work through a file as fast as possible instead of at its own pace.

@@ -17,7 +17,7 @@ def train_eyes(
     weights: Path | None = None,
     train: EyeTrainConfig = _DEFAULT,
 ) -> None:
-    """Train the eye network, which reads gaze and lids, on rendered people. Ctrl-C keeps what it has learned so far.
+    """Train the eye network, which reads gaze, on rendered people. Ctrl-C keeps what it has learned so far.
 
     Examples:
         rdr train-eyes --shards out/eyes --out out/eyes.onnx

@@ -54,9 +54,9 @@ def read_of(alpha_exp: Float32) -> Float32:
     return np.array(rows, np.float32)
 
 
-def with_eyes(alpha_exp: Float32, read: Float32) -> Float32:
-    """(E,) with the eyes' shapes as (2, 3) `read` has them; inverse of `read_of`."""
+def with_gaze(alpha_exp: Float32, read: Float32) -> Float32:
+    """(E,) with the gaze of (2, 2 or more): outward, up of each eye."""
     result = np.array(alpha_exp, np.float32)
-    for side, (outward, up, closed) in zip(SIDES, read, strict=True):
-        result[COLUMNS[side][:5]] = np.clip([up, -up, -outward, outward, closed], 0, 1)
+    for side, (outward, up) in zip(SIDES, read[:, :2], strict=True):
+        result[COLUMNS[side][:4]] = np.clip([up, -up, -outward, outward], 0, 1)
     return result

@@ -1,6 +1,7 @@
-"""Gaze and lids read by the eye network (`rdr_core/modeling/eye_network.py`), which looks at both eyes closely.
+"""Gaze read by the eye network (`rdr_core/modeling/eye_network.py`), which looks at both eyes closely.
 
-The network of the whole face sees gaze to the side hardly at all, at a size at which an iris is four pixels.
+The network of the whole face sees gaze to the side hardly at all, at a size at which an iris is four pixels. Lids stay
+with it: of real ones that close the eye network, which has seen rendered lids alone, says half that they look down.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from rdr_core.data.crop import Crop
-from rdr_core.data.eye_patches import N_TOLD, PATCH_PX, eye_patches, read_of, told_of, with_eyes
+from rdr_core.data.eye_patches import N_TOLD, PATCH_PX, eye_patches, read_of, told_of, with_gaze
 from rdr_core.errors import AssetError
 from rdr_core.face_model.blendshape_names import BLENDSHAPE_NAMES
 from rdr_core.inference.tracker import Predictor
@@ -27,7 +28,7 @@ GAZE_SHAPES: Final = np.array([name.startswith("EyeLook") for name in BLENDSHAPE
 _SACCADE: Final = 0.5
 _SLOWEST: Final = 0.25
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
-_HIDE: Final = (0.2, 0.5)
+_HIDE: Final = (0.1, 0.4)
 """From the one lids begin to hide where an eye looks, from the other it is held until they open."""
 _BLINKING: Final = 6.0
 """A lid that moves by a tenth in a frame counts as so many tenths more closed: gaze is held through a blink."""
@@ -61,7 +62,7 @@ class EyeReader:
             raise AssetError(f"{graph}: takes {shapes}, expected {expected}: train it again with rdr train-eyes")
 
     def read(self, image_bgr: UInt8, prediction: FacePrediction) -> Float32:
-        """(H, W, 3) picture and a face in it -> (2, 3) outward, up, closed of each eye, left first."""
+        """(H, W, 3) picture and a face in it -> (2, 3) outward, up and closed of each eye, left first."""
         pixels = eye_patches(image_bgr, prediction).transpose(0, 3, 1, 2)[None].astype(np.float32) / 255
         (read,) = self._session.run(None, dict(zip(INPUTS, (pixels, told_of(prediction)[None]), strict=True)))
         return np.asarray(read[0], np.float32)
@@ -79,7 +80,7 @@ class _Known:
 
 
 class EyePredictor:
-    """A network whose gaze and lids are read by the eye network; takes the place of the network in a tracker."""
+    """A network whose gaze is read by the eye network; takes the place of the network in a tracker."""
 
     def __init__(self, predictor: Predictor, reader: EyeReader | None = None) -> None:
         """`reader`: the shipped one by default."""
@@ -100,7 +101,7 @@ class EyePredictor:
         if not (np.isfinite(prediction.shape).all() and np.isfinite(pose.scale_px_per_cm) and pose.scale_px_per_cm > 0):
             return prediction
         before = self._take(middle, float(np.ptp(prediction.shape[:, 0])))
-        alpha_exp = with_eyes(prediction.alpha_exp, self._reader.read(image_bgr, prediction))
+        alpha_exp = with_gaze(prediction.alpha_exp, self._reader.read(image_bgr, prediction))
         if before is not None:
             alpha_exp = held(before, alpha_exp)
         self._known.append(_Known(middle, alpha_exp, self._calls))
@@ -124,4 +125,4 @@ def held(before: Float32, now: Float32) -> Float32:
     step = reads[:, :2] - was[:, :2]
     pace = np.clip(np.abs(step).max(axis=1, keepdims=True) / _SACCADE, _SLOWEST, 1.0)
     reads[:, :2] = was[:, :2] + seen * pace * step
-    return with_eyes(now, reads)
+    return with_gaze(now, reads)
