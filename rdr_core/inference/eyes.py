@@ -25,8 +25,8 @@ from rdr_core.types import FacePrediction, Float32, UInt8
 INPUTS: Final = ("patches", "told")
 GAZE_SHAPES: Final = np.array([name.startswith("EyeLook") for name in BLENDSHAPE_NAMES])
 """(E,) which expressions are gaze."""
-_SACCADE: Final = 0.5
-_SLOWEST: Final = 0.25
+_SACCADE: Final = 0.25
+_SLOWEST: Final = 0.4
 """Eyes jump: a step of the one is taken at once, a small one is mostly noise, and is taken by this share a frame."""
 _HIDE: Final = (0.1, 0.4)
 """From the one lids begin to hide where an eye looks, from the other it is held until they open."""
