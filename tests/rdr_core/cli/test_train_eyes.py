@@ -15,7 +15,7 @@ def test_from_shards_to_a_network(rdr_data: Path, tmp_path: Path, capsys: pytest
     synth = ["synth", "--out", str(shards), "--count", "16", "--shard-size", "8", "--size", "96", "--yaw", "40"]
     assert main([*synth, "--jobs", "1", "--data", str(rdr_data)]) == 0
     command = ["train-eyes", "--shards", str(shards), "--out", str(out), "--train.steps", "3", "--train.every", "2"]
-    settings = ["--train.validation", "6", "--train.batch-size", "8", "--train.threads", "1"]
+    settings = ["--weights", "open", "--train.validation", "6", "--train.batch-size", "8", "--train.threads", "1"]
     assert main([*command, *settings]) == 0
     assert f"wrote {out} (open): gaze " in capsys.readouterr().out
     facts = EyeReader(out).facts
