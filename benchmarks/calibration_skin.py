@@ -34,7 +34,7 @@ def session_of(sitter: Sitter) -> CalibrationSession:
     for shot in sitter.shots:
         if shot.kind in (TEST, LIDS):
             continue
-        said = shot.prediction
+        said = shot.read
         turn, picture = np.asarray(said.pose.euler_rad), face_picture(shot.image_bgr, said.shape)
         session.add(
             Observation(shot.time_ns, said.shape, turn, said.alpha_exp, said.confidence, shot.sharpness, picture)

@@ -47,11 +47,18 @@ def told_of(prediction: FacePrediction) -> Float32:
 
 def read_of(alpha_exp: Float32) -> Float32:
     """(E,) -> (2, 3) what the eye network should say of them: outward, up, closed."""
-    rows = []
-    for side in SIDES:
-        up, down, inward, outward, closed = alpha_exp[COLUMNS[side][:5]]
-        rows.append((outward - inward, up - down, closed))
-    return np.array(rows, np.float32)
+    return _as_read(np.stack([alpha_exp[COLUMNS[side]] for side in SIDES]))
+
+
+def read_of_told(told: Float32) -> Float32:
+    """(N, N_TOLD) -> (N, 2, 3) what the network of the whole face says, in the eye network's terms."""
+    return _as_read(told[:, 2:].reshape(len(told), 2, -1))
+
+
+def _as_read(eyes: Float32) -> Float32:
+    """(..., shapes of an eye) -> (..., 3) outward, up, closed."""
+    up, down, inward, outward, closed = np.moveaxis(eyes[..., :5], -1, 0)
+    return np.stack([outward - inward, up - down, closed], axis=-1).astype(np.float32)
 
 
 def with_gaze(alpha_exp: Float32, read: Float32) -> Float32:

@@ -7,11 +7,12 @@ N: faces.  B: faces of a batch.  m: margin about a patch, px.
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,13 +22,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from rdr_core.data.augment import AugmentConfig, jitter_crop
-from rdr_core.data.eye_patches import COLUMNS, PATCH_PX, SIDES, eye_patches, read_of, told_of
+from rdr_core.data.eye_patches import PATCH_PX, eye_patches, read_of, read_of_told, told_of
 from rdr_core.data.label import FaceLabel
 from rdr_core.errors import ConfigError, DataError
 from rdr_core.geometry.rotation import upright_roll_rad
 from rdr_core.inference.tracker import Predictor
 from rdr_core.interrupt import on_interrupt
 from rdr_core.modeling.eye_network import EyeNetwork
+from rdr_core.training.loop import update_average
 from rdr_core.training.sources import Picture
 from rdr_core.training.world import has_bf16, pick_device
 from rdr_core.types import Float32, UInt8
@@ -157,19 +159,19 @@ def train_eyes(
     draws = torch.Generator(device).manual_seed(config.seed)
     begun, errors, stopped = time.monotonic(), {"gaze": math.nan, "lids": math.nan}, threading.Event()
     with on_interrupt(stopped.set):
-        for step in range(config.steps):
+        for step, rows in zip(range(config.steps), _batches(len(training), config), strict=False):
             share = step / config.steps if minutes is None else (time.monotonic() - begun) / (60 * minutes)
             if share >= 1 or stopped.is_set():
                 break
             _set_rate(optimizer, config, step, share)
-            patches, told, truth = training.batch(_rows(len(training), config, step), device)
+            patches, told, truth = training.batch(rows, device)
             with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
                 said = network(augmented(patches, draws), told)
             loss = (said.float() - truth).abs().mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            _average(average, network, min(config.ema, (step + 1) / (step + 10)))
+            update_average(average, network, min(config.ema, (step + 1) / (step + 10)))
             if (step + 1) % config.every == 0:
                 errors = errors_of(average, held_out)
                 logger.info("step %d: %s", step + 1, ", ".join(f"{name} {value:.4f}" for name, value in errors.items()))
@@ -182,22 +184,12 @@ def _set_rate(optimizer: torch.optim.Optimizer, config: EyeTrainConfig, step: in
         group["lr"] = config.peak_lr * min(1.0, (step + 1) / config.warmup) * (1 + math.cos(math.pi * share)) / 2
 
 
-def _rows(count: int, config: EyeTrainConfig, step: int) -> np.ndarray:
-    """Rows of a batch: each epoch shows every face once."""
-    if count <= config.batch_size:
-        return np.arange(count)
-    epoch, batch = divmod(step, count // config.batch_size)
-    order = np.random.default_rng((config.seed, epoch)).permutation(count)
-    return order[batch * config.batch_size :][: config.batch_size]
-
-
-@torch.no_grad()
-def _average(average: EyeNetwork, network: EyeNetwork, decay: float) -> None:
-    for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mine.is_floating_point():
-            mine.lerp_(theirs, 1 - decay)
-        else:
-            mine.copy_(theirs)
+def _batches(count: int, config: EyeTrainConfig) -> Iterator[np.ndarray]:
+    """Rows of each batch, without end: an epoch shows every face once, but for a rest that fills no batch."""
+    size = min(config.batch_size, count)
+    for epoch in itertools.count():
+        order = np.random.default_rng((config.seed, epoch)).permutation(count)
+        yield from order[: count // size * size].reshape(-1, size)
 
 
 def inner(patches: Tensor) -> Tensor:
@@ -259,26 +251,15 @@ def errors_of(network: EyeNetwork, samples: EyeSamples) -> dict[str, float]:
     As coefficients: a gaze to one side is two of them, one of which is 0.
     """
     network.eval()
-    said = []
+    device, said = next(network.parameters()).device, []
     for rows in np.array_split(np.arange(len(samples)), max(1, len(samples) // 512)):
-        patches, told, _ = samples.batch(rows, torch.device("cpu"))
-        said.append(network(inner(patches), told).numpy())
-    read, whole, truth = np.concatenate(said), _as_read(samples.told), samples.truth
-    errors = {"gaze": read[..., :2], "lids": read[..., 2], "gaze_told": whole[..., :2], "lids_told": whole[..., 2]}
-    return {
-        name: float(np.abs(values - (truth[..., :2] if values.ndim == 3 else truth[..., 2])).mean())
-        / (2 if values.ndim == 3 else 1)
-        for name, values in errors.items()
-    }
-
-
-def _as_read(told: Float32) -> Float32:
-    """(N, N_TOLD) -> (N, 2, 3) what was told, in the eye network's terms."""
-    alpha_exp = np.zeros((len(told), 1 + max(max(COLUMNS[side]) for side in SIDES)), np.float32)
-    for number, side in enumerate(SIDES):
-        count = len(COLUMNS[side])
-        alpha_exp[:, COLUMNS[side]] = told[:, 2 + number * count :][:, :count]
-    return np.stack([read_of(row) for row in alpha_exp])
+        patches, told, _ = samples.batch(rows, device)
+        said.append(network(inner(patches), told).cpu().numpy())
+    errors: dict[str, float] = {}
+    for suffix, read in (("", np.concatenate(said)), ("_told", read_of_told(samples.told))):
+        away = np.abs(read - samples.truth)
+        errors |= {f"gaze{suffix}": float(away[..., :2].mean()) / 2, f"lids{suffix}": float(away[..., 2].mean())}
+    return errors
 
 
 def facts_of(samples: EyeSamples, errors: dict[str, float], config: EyeTrainConfig) -> dict[str, Any]:

@@ -279,7 +279,7 @@ def make_optimizer(network: RDR, config: TrainConfig) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
-def update_average(average: RDR, network: RDR, decay: float) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Running average of all weights and statistics."""
     mine, theirs = average.state_dict(), network.state_dict()
     floats = [name for name, tensor in mine.items() if tensor.dtype.is_floating_point]
